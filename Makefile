@@ -1,0 +1,119 @@
+# Every command sets up what it needs in .venv and in the user's cache, and is cheap to run again.
+#   make test    everything          make bench   the benchmark against other clients
+#   make check   the inner loop      make lint, fmt, sanitize, wheel, try-install, clean
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := test
+
+# The Python that .venv is made with; any of 3.10 to 3.13.
+PYTHON ?=
+JOBS ?= $(shell nproc)
+
+venv := $(CURDIR)/.venv
+python := $(venv)/bin/python
+stamps := $(venv)/stamps
+pip_install := $(python) -m pip install --quiet --disable-pip-version-check
+say = @echo "== $(1)"
+# .venv brings cmake and ninja.
+export PATH := $(venv)/bin:$(PATH)
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
+  \( -name '*.cc' -o -name '*.h' -o -name '*.map' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) 2>/dev/null)
+python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
+package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
+
+.PHONY: test check units python-tests bench lint fmt sanitize wheel try-install server clean
+
+# ---- commands ----
+
+test: units python-tests try-install
+	$(call say,make test: all passed)
+
+check: units
+	$(MAKE) --no-print-directory python-tests PYTEST_ARGS='-m "not slow" $(PYTEST_ARGS)'
+
+units: $(stamps)/package
+	$(call say,C++ tests)
+	ctest --test-dir build/dev --output-on-failure --no-tests=error --parallel $(JOBS) --progress
+
+python-tests: $(stamps)/package server
+	$(call say,Python and documentation tests)
+	$(python) -m pytest $(PYTEST_ARGS)
+
+try-install: $(stamps)/try-install
+
+bench: $(stamps)/package $(stamps)/bench server
+	@PYTHON=$(python) tools/system_packages.sh nginx openssl-headers
+	$(call say,benchmark)
+	$(python) bench/run.py $(BENCH_ARGS)
+
+lint: $(stamps)/package $(stamps)/dev
+	$(call say,lint)
+	ruff check .
+	tools/format.sh --check
+	$(python) tools/check_layering.py
+	$(python) -m mypy
+	cd build && $(python) -m mypy.stubtest s3native._core
+
+fmt: $(stamps)/dev
+	tools/format.sh
+
+sanitize: $(stamps)/dev $(stamps)/system
+	$(call say,C++ tests with address and undefined-behaviour sanitizers)
+	cmake --workflow --preset asan
+	$(call say,C++ tests with thread sanitizer)
+	cmake --workflow --preset tsan
+
+wheel: $(stamps)/dev
+	$(call say,wheel)
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(python) -m pip wheel --no-deps --wheel-dir build/wheel -C cmake.define.S3NATIVE_CRT=archive .
+	$(python) -m auditwheel repair --wheel-dir dist build/wheel/*.whl
+	ls -l dist
+
+clean:
+	rm -rf build dist wheelhouse .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# ---- what the commands need ----
+
+$(stamps)/venv: tools/find_python.sh tools/system_packages.sh
+	@chosen=$$(tools/find_python.sh $(PYTHON)); \
+	PYTHON=$$chosen tools/system_packages.sh compiler python-venv python-headers; \
+	echo "== making .venv with $$($$chosen --version)"; \
+	$$chosen -m venv $(venv)
+	@mkdir -p $(@D) && touch $@
+
+$(stamps)/system: $(stamps)/venv
+	@PYTHON=$(python) tools/system_packages.sh gtest
+	@touch $@
+
+$(stamps)/build: $(stamps)/venv pyproject.toml tools/requirements.py
+	$(call say,installing build and test requirements into .venv)
+	@$(pip_install) --requirement <($(python) tools/requirements.py build test) 'cmake>=3.25,<4' ninja
+	@touch $@
+
+$(stamps)/dev $(stamps)/bench: $(stamps)/%: $(stamps)/build
+	$(call say,installing the requirements of the extra $* into .venv)
+	@$(pip_install) --requirement <($(python) tools/requirements.py $*)
+	@touch $@
+
+# One build tree for the extension and the C++ tests: the engine is compiled once for both.
+$(stamps)/package: $(stamps)/build $(stamps)/system $(package_files)
+	$(call say,building s3native and its C++ tests into .venv and build/dev: minutes at first and seconds later)
+	@$(pip_install) --no-build-isolation --no-deps --force-reinstall . -C build-dir=build/dev \
+	  -C cmake.build-type=RelWithDebInfo -C install.strip=false \
+	  -C cmake.define.S3NATIVE_BUILD_TESTS=ON -C cmake.define.S3NATIVE_WERROR=ON
+	@touch $@
+
+$(stamps)/try-install: $(stamps)/venv $(package_files) tools/try_install.sh
+	$(call say,pip install . in a fresh environment)
+	@tools/try_install.sh $(python)
+	@touch $@
+
+# MinIO, built once per user; it brings Go when there is none.
+server: $(stamps)/package
+	$(python) -m s3native.testing install-minio

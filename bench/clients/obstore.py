@@ -1,0 +1,107 @@
+"""obstore: async calls, as its guide advises for many at once; large objects as parallel ranges."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.store import S3Store
+
+from clients import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from protocol import Job
+
+    from clients import Array, ReadRange, Visit
+
+_PART_SIZE = 8 << 20
+_PARTS_IN_FLIGHT = 8
+
+
+class ObstoreClient(Client):
+    """One store; a semaphore bounds what is in flight."""
+
+    version = version("obstore")
+
+    def __init__(self, job: Job) -> None:
+        target = job.target
+        options: Any = {"allow_http": True}
+        if target.ca_bundle:
+            options["root_certificate"] = target.ca_bundle
+        config: dict[str, Any] = {
+            "endpoint": target.endpoint,
+            "region": target.region,
+            "virtual_hosted_style_request": False,
+        }
+        if target.access_key and target.secret_key:
+            config["access_key_id"] = target.access_key
+            config["secret_access_key"] = target.secret_key
+        else:
+            config["skip_signature"] = True
+        self._store: Any = S3Store(target.bucket, client_options=options, **config)
+        self._loop = asyncio.new_event_loop()
+
+    def get_into(self, key: str, array: Array) -> None:
+        view = array.data
+
+        async def get(start: int) -> None:
+            end = min(start + _PART_SIZE, len(view))
+            view[start:end] = await obstore.get_range_async(self._store, key, start=start, end=end)
+
+        starts = range(0, len(view), _PART_SIZE)
+        self._run([partial(get, start) for start in starts], _PARTS_IN_FLIGHT)
+
+    def get(self, key: str) -> Any:
+        return memoryview(obstore.get(self._store, key).bytes())
+
+    def put(self, key: str, array: Array) -> None:
+        obstore.put(
+            self._store, key, array, chunk_size=_PART_SIZE, max_concurrency=_PARTS_IN_FLIGHT
+        )
+
+    def get_many(self, job: Job, visit: Visit) -> None:
+        async def get(index: int, key: str) -> None:
+            answer = await obstore.get_async(self._store, key)
+            visit(index, memoryview(await answer.bytes_async()))
+
+        calls = [partial(get, index, key) for index, key in enumerate(job.keys)]
+        self._run(calls, job.in_flight)
+
+    def put_many(self, job: Job, data: bytes) -> None:
+        async def put(key: str) -> None:
+            await obstore.put_async(self._store, key, data)
+
+        self._run([partial(put, key) for key in job.keys], job.in_flight)
+
+    def list_all(self) -> int:
+        pages = obstore.list(self._store, chunk_size=1000)
+        return sum(1 for page in pages for entry in page if entry["size"] >= 0)
+
+    def range_reader(self, key: str) -> ReadRange:
+        def read(offset: int, array: Array) -> None:
+            array.data[:] = obstore.get_range(self._store, key, start=offset, length=array.nbytes)
+
+        return read
+
+    def _run(self, calls: Iterable[Callable[[], Awaitable[None]]], in_flight: int) -> None:
+        """Run the calls with ``in_flight`` tasks that take the next one as they finish."""
+        remaining = iter(calls)
+
+        async def take() -> None:
+            for call in remaining:
+                await call()
+
+        async def run() -> None:
+            await asyncio.gather(*(take() for _ in range(in_flight)))
+
+        self._loop.run_until_complete(run())
+
+
+def make_client(job: Job) -> Client:
+    """Return the client for one job."""
+    return ObstoreClient(job)

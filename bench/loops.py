@@ -1,0 +1,60 @@
+"""The loop programs of this folder as rows: found where the project is built, else built alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from urllib.parse import urlsplit
+
+from programs import program as built_program
+from protocol import Job, Round
+from workloads import PART_SIZE
+
+_THREADS = "4"
+_LATENCY_READS = "2000"
+_FRAGMENT_SIZE = str(256 << 10)
+
+
+class LoopProgram:
+    """A C++ loop; each round is a run of it with a round of warm-up before."""
+
+    version = ""
+
+    def __init__(self, program: str, job: Job) -> None:
+        address = urlsplit(job.target.endpoint)
+        path = f"/{job.target.bucket}/{job.keys[0]}"
+        where = [
+            str(built_program("bench", program)),
+            str(address.hostname),
+            str(address.port),
+            path,
+        ]
+        self._size = job.size
+        self._is_latency = program == "crt_spike"
+        last = (
+            [_LATENCY_READS, _FRAGMENT_SIZE]
+            if self._is_latency
+            else [_THREADS, str(PART_SIZE), "1"]
+        )
+        self._command = [*where, str(job.size), *last]
+
+    def round(self) -> Round:
+        """Run it once."""
+        done = subprocess.run(self._command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise OSError(done.stderr.strip() or f"ended with {done.returncode}")
+        told = json.loads(done.stdout)
+        if self._is_latency:
+            count = int(told["count"])
+            cpu_s = told["cpu_us"] * count / 1e6
+            seconds = told["mean_us"] * count / 1e6
+            return Round(seconds, cpu_s, self._size * count, count, latencies_us=[told["p50_us"]])
+        (timed,) = told["rounds"]
+        return Round(timed["seconds"], timed["user_s"] + timed["system_s"], self._size, 1)
+
+    def verify(self) -> str:
+        """Loops are not checked."""
+        return ""
+
+    def close(self) -> None:
+        """Nothing stays between rounds."""

@@ -1,0 +1,232 @@
+"""What is measured: each workload with its server, sizes, clients, and demands on s3native."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+MIB = 1 << 20
+GIB = 1 << 30
+SMALL = 110_000  # an ImageNet JPEG
+PART_SIZE = 8 * MIB
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table: a client with its options, or a loop program of this folder."""
+
+    label: str
+    client: str = ""
+    program: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What s3native must reach: at least this share of a rate, at most this multiple of a cost."""
+
+    rate_of_loop: float | None = None
+    cost_of_loop: float | None = None
+    rate_of_peer: float | None = None
+    cost_of_peer: float | None = None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One table. Sizes are in bytes; ``count`` objects a round with ``in_flight`` at once."""
+
+    name: str
+    title: str
+    operation: str
+    server: str
+    entries: list[Entry]
+    size: int = 0
+    count: int = 1
+    in_flight: int = 1
+    rounds: int = 5
+    memory_limit: int | None = None
+    object_size: int | None = None  # where only parts are read
+    fresh_process: bool = False  # for what only the first round of a process shows
+    demand: Demand = field(default_factory=Demand)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What its objects take on the server: nginx has one file with many names."""
+        if self.server in ("sink", "list"):
+            return 0
+        return (self.object_size or self.size) * (self.count if self.server == "minio" else 1)
+
+    @property
+    def loop(self) -> str | None:
+        """The label of the row that is the limit."""
+        return next((entry.label for entry in self.entries if entry.program), None)
+
+
+S3NATIVE = "s3native"
+
+
+def _clients(*names: str) -> list[Entry]:
+    return [Entry(name, client=name) for name in names]
+
+
+def _recv(program: str = "raw_recv") -> Entry:
+    return Entry("recv loop", program=program)
+
+
+_ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
+
+FULL = [
+    Workload(
+        "get_http",
+        "GET 2 GiB into a warm array, nginx",
+        "get_into",
+        "nginx",
+        [_recv(), *_ALL],
+        size=2 * GIB,
+        demand=Demand(0.9, 1.25, 1.0, 1.0),
+    ),
+    Workload(
+        "get_tls",
+        "GET 2 GiB into a warm array, nginx with TLS 1.3",
+        "get_into",
+        "nginx_tls",
+        [_recv("tls_recv"), *_ALL],
+        size=2 * GIB,
+        rounds=3,
+        demand=Demand(1.0, 1.0, 1.0, 1.0),
+    ),
+    Workload(
+        "get_buffer",
+        "GET 1 GiB into the client's own memory, nginx",
+        "get",
+        "nginx",
+        [_recv(), *_ALL],
+        size=GIB,
+        demand=Demand(0.9, 1.25, 1.0, 1.0),
+    ),
+    Workload(
+        "get_minio",
+        "GET 1 GiB into a warm array, MinIO",
+        "get_into",
+        "minio",
+        [_recv(), *_ALL],
+        size=GIB,
+        demand=Demand(0.9, 1.25, 1.0, 1.0),
+    ),
+    Workload(
+        "put_sink",
+        "PUT 2 GiB from an array to a server that discards it",
+        "put",
+        "sink",
+        [
+            Entry("send loop", program="raw_send"),
+            Entry(S3NATIVE, client=S3NATIVE),
+            Entry("s3native, no checksum", client=S3NATIVE, options={"checksum": None}),
+            *_clients("s3dlio", "obstore", "pyarrow", "boto3"),
+        ],
+        size=2 * GIB,
+        rounds=3,
+        demand=Demand(0.8, 1.5, 1.0, 1.0),
+    ),
+    Workload(
+        "put_minio",
+        "PUT 1 GiB from an array, MinIO",
+        "put",
+        "minio",
+        _ALL,
+        size=GIB,
+        rounds=3,
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+    ),
+    Workload(
+        "small_get",
+        "GET 110 KB objects, 32 in flight, nginx",
+        "get_many",
+        "nginx",
+        _ALL,
+        size=SMALL,
+        count=5000,
+        in_flight=32,
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+    ),
+    Workload(
+        "small_get_minio",
+        "GET 110 KB objects, 32 in flight, MinIO",
+        "get_many",
+        "minio",
+        _ALL,
+        size=SMALL,
+        count=2000,
+        in_flight=32,
+        rounds=3,
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+    ),
+    Workload(
+        "small_put_minio",
+        "PUT 110 KB objects, 32 in flight, MinIO",
+        "put_many",
+        "minio",
+        _ALL,
+        size=SMALL,
+        count=1000,
+        in_flight=32,
+        rounds=3,
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+    ),
+    Workload(
+        "latency",
+        "GET 64 KiB, one at a time, nginx",
+        "latency",
+        "nginx",
+        [Entry("bare CRT", program="crt_spike"), *_ALL],
+        size=64 << 10,
+        object_size=64 * MIB,
+        demand=Demand(0.9, 1.25, 1.0, 1.0),
+    ),
+    Workload(
+        "list",
+        "LIST 100 000 keys",
+        "list",
+        "list",
+        _ALL,
+        count=100_000,
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+    ),
+    Workload(
+        "list_rss",
+        "LIST 1 000 000 keys in a fresh process",
+        "list",
+        "list",
+        _ALL,
+        count=1_000_000,
+        rounds=1,
+        fresh_process=True,
+    ),
+    Workload(
+        "stream_rss",
+        "GET 20 GiB as 64 MiB objects, 16 in flight, memory limit 512 MiB",
+        "get_many",
+        "nginx",
+        _ALL,
+        size=64 * MIB,
+        count=320,
+        in_flight=16,
+        memory_limit=512 * MIB,
+        rounds=1,
+        fresh_process=True,
+    ),
+]
+
+_QUICK_SIZES: dict[str, dict[str, Any]] = {
+    "get_minio": {"size": 256 * MIB, "title": "GET 256 MiB into a warm array, MinIO"},
+    "put_minio": {"size": 128 * MIB, "title": "PUT 128 MiB from an array, MinIO"},
+    "small_get_minio": {"count": 400},
+    "get_http": {"size": 256 * MIB, "title": "GET 256 MiB into a warm array, nginx"},
+}
+
+QUICK = [
+    replace(workload, rounds=3, **sizes)
+    for name, sizes in _QUICK_SIZES.items()
+    for workload in FULL
+    if workload.name == name
+]

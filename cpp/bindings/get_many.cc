@@ -1,0 +1,170 @@
+#include "get_many.h"
+
+#include <optional>
+#include <unordered_map>
+
+#include "buffer.h"
+#include "convert.h"
+#include "objects.h"
+
+namespace s3native::python {
+namespace {
+
+// One result: data or error.
+struct Item {
+  size_t index = 0;
+  py::object url;
+  py::object data;   // Buffer, a memoryview of `into`, or None
+  py::object info;   // ObjectInfo or None
+  py::object error;  // S3Error or None
+};
+
+class GetManyIterator {
+ public:
+  GetManyIterator(std::shared_ptr<Client> client, py::iterator requests, const GetManyOptions& options,
+                  std::optional<py::object> into)
+      : client_(std::move(client)), requests_(std::move(requests)), into_(std::move(into)) {
+    if (into_) borrowed_ = std::make_unique<BorrowedBuffer>(*into_, true, "into");
+    stream_ = client_->GetMany(options);
+  }
+  ~GetManyIterator() { Close(); }
+
+  Item Next();
+  void Close() {
+    if (!stream_) return;
+    py::gil_scoped_release released;  // waits for what is in flight
+    stream_.reset();
+  }
+
+ private:
+  struct Pending {
+    py::object url;
+    std::string bucket;
+    size_t offset = 0;  // in `into`
+  };
+
+  bool AddNext();
+  GetManyRequest Parse(const py::object& request, Pending* pending);
+  Item Convert(GetManyItem item);
+
+  std::shared_ptr<Client> client_;
+  py::iterator requests_;
+  std::optional<py::object> into_;
+  std::unique_ptr<BorrowedBuffer> borrowed_;
+  std::unique_ptr<GetManyStream> stream_;
+  std::unordered_map<size_t, Pending> pending_;
+  size_t added_ = 0;
+  size_t filled_ = 0;
+  bool exhausted_ = false;
+};
+
+GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pending) {
+  GetManyRequest parsed;
+  if (py::isinstance<py::str>(request)) {
+    pending->url = request;
+  } else if (py::isinstance<PyObjectInfo>(request)) {
+    pending->url = request.attr("url");
+  } else if (py::isinstance<py::tuple>(request) && py::len(request) == 2) {
+    pending->url = request[py::int_(0)];
+    parsed.range = RangeFrom(request[py::int_(1)]);
+  } else {
+    throw py::type_error("a request of get_many must be a URL, an ObjectInfo or a pair (URL, (start, end)), not " +
+                         py::repr(request).cast<std::string>());
+  }
+  if (!py::isinstance<py::str>(pending->url)) {
+    throw py::type_error("the URL of a get_many request must be a str, not " + py::repr(pending->url).cast<std::string>());
+  }
+  parsed.url = ObjectUrl(pending->url.cast<std::string>());
+  if (borrowed_) {
+    if (!parsed.range || !parsed.range->end) throw py::value_error("with into=, every request needs a range with an end");
+    const uint64_t size = *parsed.range->end - parsed.range->start;
+    if (size > borrowed_->writable().size - filled_) {
+      throw py::value_error("into holds " + std::to_string(borrowed_->writable().size) + " bytes, too few for request " +
+                            std::to_string(added_));
+    }
+    pending->offset = filled_;
+    parsed.destination = {borrowed_->writable().data + filled_, static_cast<size_t>(size)};
+    filled_ += size;
+  }
+  pending->bucket = parsed.url.bucket;
+  return parsed;
+}
+
+bool GetManyIterator::AddNext() {
+  PyObject* next = PyIter_Next(requests_.ptr());
+  if (next == nullptr) {
+    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    exhausted_ = true;
+    return false;
+  }
+  const auto request = py::reinterpret_steal<py::object>(next);
+  Pending pending;
+  GetManyRequest parsed = Parse(request, &pending);
+  pending_.emplace(added_++, std::move(pending));
+  stream_->Add(std::move(parsed));
+  return true;
+}
+
+Item GetManyIterator::Next() {
+  if (!stream_) throw py::stop_iteration();
+  while (!exhausted_ && stream_->WantsMore()) AddNext();
+  const CallOptions call = Interruptible();
+  std::optional<GetManyItem> item = WithoutGil([&] { return stream_->Next(call); });
+  if (!item) {
+    Close();
+    throw py::stop_iteration();
+  }
+  return Convert(std::move(*item));
+}
+
+Item GetManyIterator::Convert(GetManyItem item) {
+  auto found = pending_.find(item.index);
+  Pending pending = std::move(found->second);
+  pending_.erase(found);
+  Item out{item.index, std::move(pending.url), py::none(), py::none(), py::none()};
+  if (item.error) {
+    out.error = MakeException(*item.error);
+    return out;
+  }
+  Fetched& fetched = item.fetched;
+  if (borrowed_) {
+    const auto start = static_cast<Py_ssize_t>(pending.offset);
+    const auto view = py::reinterpret_steal<py::object>(PyMemoryView_FromObject(into_->ptr()));
+    out.data = view.attr("cast")("B")[py::slice(start, start + static_cast<Py_ssize_t>(fetched.size), 1)];
+  } else {
+    out.data = py::cast(Buffer{std::move(fetched.slab), fetched.offset, fetched.size});
+  }
+  out.info = py::cast(MakeInfo(std::move(fetched.info), pending.bucket));
+  return out;
+}
+
+}  // namespace
+
+py::object MakeGetMany(std::shared_ptr<Client> client, const py::object& requests, bool ordered, size_t concurrency,
+                       const py::object& into) {
+  if (concurrency == 0) throw py::value_error("concurrency must be at least 1");
+  if (py::isinstance<py::str>(requests)) throw py::type_error("requests must be an iterable of URLs, not a str");
+  std::optional<py::object> destination;
+  if (!into.is_none()) destination = into;
+  return py::cast(std::make_unique<GetManyIterator>(std::move(client), py::iter(requests),
+                                                    GetManyOptions{ordered, concurrency}, std::move(destination)));
+}
+
+void BindGetMany(py::module_& module) {
+  py::class_<Item>(module, "GetManyItem")
+      .def_readonly("index", &Item::index)
+      .def_readonly("url", &Item::url)
+      .def_readonly("data", &Item::data)
+      .def_readonly("info", &Item::info)
+      .def_readonly("error", &Item::error)
+      .def("__repr__", [](const Item& item) {
+        return "<s3native.GetManyItem " + std::to_string(item.index) + " " + py::str(item.url).cast<std::string>() +
+               (item.error.is_none() ? ">" : ", failed>");
+      });
+  py::class_<GetManyIterator>(module, "GetManyIterator")
+      .def("__iter__", [](py::object self) { return self; })
+      .def("__next__", &GetManyIterator::Next)
+      .def("close", &GetManyIterator::Close);
+}
+
+}  // namespace s3native::python

@@ -1,0 +1,17 @@
+// The extension module s3native._core.
+#include <pybind11/pybind11.h>
+
+#include "buffer.h"
+#include "client.h"
+#include "convert.h"
+#include "get_many.h"
+#include "objects.h"
+
+PYBIND11_MODULE(_core, module) {
+  module.attr("__version__") = S3NATIVE_VERSION;
+  s3native::python::BindErrors(module);
+  s3native::python::BindBuffer(module);
+  s3native::python::BindObjects(module);
+  s3native::python::BindGetMany(module);
+  s3native::python::BindClient(module);
+}

@@ -1,0 +1,220 @@
+#include "options.h"
+
+#include <pybind11/stl.h>
+
+#include "convert.h"
+
+namespace s3native::python {
+namespace {
+
+template <typename T>
+void Read(const py::dict& options, const char* name, std::optional<T>* out) {
+  if (!options.contains(name) || options[name].is_none()) return;
+  try {
+    *out = options[name].cast<T>();
+  } catch (const py::cast_error&) {
+    throw py::type_error(std::string(name) + " has the wrong type: " + Py_TYPE(py::object(options[name]).ptr())->tp_name);
+  }
+}
+
+template <typename T>
+void Read(const py::dict& options, const char* name, T* out) {
+  std::optional<T> value;
+  Read(options, name, &value);
+  if (value) *out = std::move(*value);
+}
+
+// A choice among names.
+template <typename T>
+void ReadChoice(const py::dict& options, const char* name, std::initializer_list<std::pair<const char*, T>> choices,
+                std::optional<T>* out) {
+  std::string text;
+  Read(options, name, &text);
+  if (text.empty()) return;
+  std::string known;
+  for (const auto& [choice, value] : choices) {
+    if (text == choice) {
+      *out = value;
+      return;
+    }
+    known += known.empty() ? choice : std::string(", ") + choice;
+  }
+  throw py::value_error(std::string(name) + " must be one of " + known + ", not '" + text + "'");
+}
+
+Credentials CredentialsFrom(const py::object& object) {
+  Credentials credentials;
+  credentials.access_key_id = object.attr("access_key").cast<std::string>();
+  credentials.secret_access_key = object.attr("secret_key").cast<std::string>();
+  const py::object token = object.attr("session_token");
+  if (!token.is_none()) credentials.session_token = token.cast<std::string>();
+  const py::object expiry = object.attr("expiry");
+  if (!expiry.is_none()) credentials.expiry_unix_s = static_cast<int64_t>(expiry.attr("timestamp")().cast<double>());
+  return credentials;
+}
+
+// Owns a Python object that may be let go from any thread.
+std::shared_ptr<py::object> Keep(const py::object& object) {
+  return {new py::object(object), [](py::object* kept) {
+            if (Py_IsInitialized() == 0) return;  // the interpreter is gone, and its objects with it
+            py::gil_scoped_acquire acquired;
+            delete kept;
+          }};
+}
+
+CredentialsCallback CallbackFrom(const py::object& function) {
+  return [kept = Keep(function)]() -> Result<Credentials> {
+    py::gil_scoped_acquire acquired;
+    try {
+      return CredentialsFrom((*kept)());
+    } catch (const std::exception& failure) {
+      Error error;
+      error.code = ErrorCode::kCredentials;
+      // The exception's class only: its text may hold what the function was working with.
+      const auto* raised = dynamic_cast<const py::error_already_set*>(&failure);
+      error.message = "the credentials function failed with " +
+                      (raised != nullptr ? py::str(raised->type().attr("__name__")).cast<std::string>()
+                                         : std::string("a wrong return type")) +
+                      "; it must return s3native.Credentials";
+      return error;
+    }
+  };
+}
+
+void ReadCredentials(const py::dict& options, ConfigOptions* out) {
+  if (!options.contains("credentials")) return;
+  const py::object credentials = options["credentials"];
+  if (credentials.is_none()) return;
+  if (py::isinstance<py::str>(credentials)) {
+    if (credentials.cast<std::string>() != "anonymous") {
+      throw py::value_error("credentials must be s3native.Credentials, a function returning them, or \"anonymous\"");
+    }
+    out->anonymous = true;
+  } else if (py::hasattr(credentials, "access_key")) {
+    out->credentials = CredentialsFrom(credentials);
+  } else if (PyCallable_Check(credentials.ptr()) != 0) {
+    out->credentials_callback = CallbackFrom(credentials);
+  } else {
+    throw py::type_error(std::string("credentials must be s3native.Credentials, a function returning them, or ") +
+                         "\"anonymous\", not " + Py_TYPE(credentials.ptr())->tp_name);
+  }
+}
+
+const char* Name(RetryMode mode) {
+  switch (mode) {
+    case RetryMode::kStandard: return "standard";
+    case RetryMode::kAdaptive: return "adaptive";
+    case RetryMode::kLegacy: return "legacy";
+  }
+  return "";
+}
+
+const char* Name(ChecksumPolicy policy) {
+  return policy == ChecksumPolicy::kWhenSupported ? "when_supported" : "when_required";
+}
+
+const char* Name(CredentialsKind kind) {
+  switch (kind) {
+    case CredentialsKind::kDefaultChain: return "default chain";
+    case CredentialsKind::kProfile: return "profile";
+    case CredentialsKind::kStatic: return "static";
+    case CredentialsKind::kCallback: return "function";
+    case CredentialsKind::kAnonymous: return "anonymous";
+  }
+  return "";
+}
+
+// "http://user:***@host": everything between the scheme and the last '@' may be secret.
+std::string MaskProxy(const std::string& proxy) {
+  const size_t at = proxy.rfind('@');
+  const size_t scheme = proxy.find("://");
+  if (at == std::string::npos) return proxy;
+  return (scheme == std::string::npos ? std::string() : proxy.substr(0, scheme + 3)) + "***" + proxy.substr(at);
+}
+
+}  // namespace
+
+ConfigOptions ConfigOptionsFrom(const py::dict& options) {
+  ConfigOptions out;
+  Read(options, "endpoint", &out.endpoint);
+  Read(options, "region", &out.region);
+  Read(options, "profile", &out.profile);
+  ReadCredentials(options, &out);
+  ReadChoice<Addressing>(options, "addressing",
+                         {{"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}},
+                         &out.addressing);
+  Read(options, "use_https", &out.use_https);
+  Read(options, "verify_ssl", &out.verify_ssl);
+  Read(options, "ca_bundle", &out.ca_bundle);
+  Read(options, "proxy", &out.proxy);
+  Read(options, "no_proxy", &out.no_proxy);
+  Read(options, "part_size", &out.part_size);
+  Read(options, "throughput_target_gbps", &out.throughput_target_gbps);
+  Read(options, "max_connections", &out.max_connections);
+  Read(options, "memory_limit", &out.memory_limit);
+  Read(options, "event_loops", &out.event_loops);
+  Read(options, "connect_timeout_ms", &out.connect_timeout_ms);
+  Read(options, "stall_timeout_s", &out.stall_timeout_s);
+  Read(options, "total_timeout_s", &out.total_timeout_s);
+  Read(options, "max_attempts", &out.max_attempts);
+  ReadChoice<RetryMode>(options, "retry_mode",
+                        {{"standard", RetryMode::kStandard},
+                         {"adaptive", RetryMode::kAdaptive},
+                         {"legacy", RetryMode::kLegacy}},
+                        &out.retry_mode);
+  const std::initializer_list<std::pair<const char*, ChecksumPolicy>> policies = {
+      {"when_supported", ChecksumPolicy::kWhenSupported}, {"when_required", ChecksumPolicy::kWhenRequired}};
+  ReadChoice<ChecksumPolicy>(options, "request_checksum", policies, &out.request_checksum);
+  ReadChoice<ChecksumPolicy>(options, "response_checksum", policies, &out.response_checksum);
+  return out;
+}
+
+py::dict DescribeConfig(const Config& config) {
+  py::dict values;
+  values["endpoint"] = config.scheme + "://" + RequestAuthority(config, "");
+  values["region"] = config.region;
+  values["profile"] = config.profile;
+  values["credentials"] = Name(config.credentials_kind);
+  if (config.credentials_kind == CredentialsKind::kStatic) {
+    // The last four characters tell two keys apart without giving one away.
+    const std::string& key = config.credentials.access_key_id;
+    values["credentials"] = "static ****" + (key.size() > 8 ? key.substr(key.size() - 4) : std::string());
+  }
+  values["addressing"] = config.path_style ? "path" : "virtual";
+  values["verify_ssl"] = config.verify_ssl;
+  values["ca_bundle"] = config.ca_bundle;
+  values["proxy"] = MaskProxy(config.proxy);
+  values["part_size"] = config.part_size;
+  values["throughput_target_gbps"] = config.throughput_target_gbps;
+  values["max_connections"] = config.max_connections;
+  values["memory_limit"] = config.memory_limit;
+  values["event_loops"] = config.event_loops;
+  values["connect_timeout_ms"] = config.connect_timeout_ms;
+  values["stall_timeout_s"] = config.stall_timeout_s;
+  values["total_timeout_s"] = config.total_timeout_s;
+  values["max_attempts"] = config.max_attempts;
+  values["retry_mode"] = Name(config.retry_mode);
+  values["request_checksum"] = Name(config.request_checksum);
+  values["response_checksum"] = Name(config.response_checksum);
+  py::dict described;
+  described["values"] = values;
+  described["sources"] = py::cast(config.sources);
+  return described;
+}
+
+PutOptions PutOptionsFrom(const py::dict& options) {
+  PutOptions out;
+  Read(options, "if_none_match", &out.if_none_match);
+  Read(options, "if_match", &out.if_match);
+  Read(options, "content_type", &out.content_type);
+  Read(options, "content_encoding", &out.content_encoding);
+  Read(options, "cache_control", &out.cache_control);
+  Read(options, "storage_class", &out.storage_class);
+  Read(options, "server_side_encryption", &out.server_side_encryption);
+  Read(options, "sse_kms_key_id", &out.sse_kms_key_id);
+  Read(options, "metadata", &out.metadata);
+  Read(options, "tags", &out.tags);
+  return out;
+}
+
+}  // namespace s3native::python

@@ -1,0 +1,122 @@
+// The engine's front door: every operation as a blocking call on an ObjectStore, and streams of many GETs.
+//
+// Thread-safety: all methods of Client, any thread, any number at once. A GetManyStream belongs to one thread at a time.
+// Ownership: clients are shared; memory handed in is borrowed until the call returns (for GetManyStream: until its
+// destruction), memory handed out is a Slab.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "s3native/config.h"
+#include "s3native/memory.h"
+#include "s3native/object_store.h"
+#include "s3native/stats.h"
+
+namespace s3native {
+
+class SizePredictor;
+
+// How a caller can end a wait.
+struct CallOptions {
+  // Asked about every 50 ms while waiting, on the waiting thread; true cancels the operation and ends the wait with
+  // kCancelled once the operation has let go of all memory.
+  std::function<bool()> interrupted;
+};
+
+// Bytes in a slab.
+struct Fetched {
+  SlabPtr slab;       // null when size is 0 or the caller's memory received the bytes
+  size_t offset = 0;  // of the first byte in the slab
+  size_t size = 0;
+  ObjectInfo info;
+};
+
+struct FetchOptions {
+  std::optional<ByteRange> range;  // absent: the whole object
+  std::string if_match;
+  std::string version_id;
+};
+
+struct UploadOptions {
+  PutOptions object;
+  uint64_t part_size = 0;        // 0: the configuration's
+  std::optional<bool> checksum;  // CRC64NVME; absent: as the configuration's request_checksum says
+};
+
+struct GetManyRequest {
+  S3Url url;
+  std::optional<ByteRange> range;
+  MutableBytes destination;  // data null: into a slab
+};
+
+struct GetManyItem {
+  size_t index = 0;            // position of the request in the order of Add
+  std::optional<Error> error;  // set: nothing was fetched
+  Fetched fetched;
+};
+
+struct GetManyOptions {
+  bool ordered = true;
+  size_t concurrency = 32;  // requests in flight
+};
+
+// Many GETs: bounded in number and, through the process's budget, in memory.
+class GetManyStream {
+ public:
+  virtual ~GetManyStream() = default;  // cancels what is in flight and waits for it
+  // True while another request may be added without growing what is held.
+  virtual bool WantsMore() const = 0;
+  virtual void Add(GetManyRequest request) = 0;
+  // The next item, in order or as completed; absent when nothing is left. An Error only when interrupted.
+  virtual Result<std::optional<GetManyItem>> Next(const CallOptions& call) = 0;
+};
+
+class Client : public std::enable_shared_from_this<Client> {
+ public:
+  // Resolves the configuration and connects lazily: no request is sent.
+  static Result<std::shared_ptr<Client>> Create(const ConfigOptions& options);
+  // Over any store; `config` supplies sizes and limits.
+  Client(Config config, std::shared_ptr<ObjectStore> store);
+  ~Client();
+
+  const Config& config() const { return config_; }
+  ObjectStore& store() const { return *store_; }
+
+  Result<ObjectInfo> Head(const S3Url& url, const std::string& version_id, const CallOptions& call) const;
+  Result<Fetched> Get(const S3Url& url, const FetchOptions& options, const CallOptions& call) const;
+  Result<GetResult> GetInto(const S3Url& url, MutableBytes destination, const FetchOptions& options,
+                            const CallOptions& call) const;
+  // One piece per range, in the order given; ranges at most `coalesce_gap` bytes apart share a request.
+  Result<std::vector<Fetched>> GetRanges(const S3Url& url, const std::vector<ByteRange>& ranges,
+                                         uint64_t coalesce_gap, const FetchOptions& options,
+                                         const CallOptions& call) const;
+  std::unique_ptr<GetManyStream> GetMany(const GetManyOptions& options) const;
+  Result<PutResult> Put(const S3Url& url, ConstBytes data, const UploadOptions& options, const CallOptions& call) const;
+  Result<ListPage> List(const ListRequest& request, const CallOptions& call) const;
+  Status Delete(const S3Url& url, const std::string& version_id, const CallOptions& call) const;
+  // Batches of 1 000 within each bucket; one entry for each key that could not be deleted.
+  Result<std::vector<std::pair<S3Url, Error>>> DeleteMany(const std::vector<S3Url>& urls,
+                                                          const CallOptions& call) const;
+  // Server side; multipart above 5 GiB, keeping metadata.
+  Result<PutResult> Copy(const CopyRequest& request, const CallOptions& call) const;
+  Status CreateBucket(const std::string& bucket, const CallOptions& call) const;
+  Status DeleteBucket(const std::string& bucket, const CallOptions& call) const;
+  Result<std::vector<BucketInfo>> ListBuckets(const CallOptions& call) const;
+  // Aborts pending uploads below `prefix` older than `older_than_ms`; returns how many.
+  Result<size_t> AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms, const CallOptions& call) const;
+  // A URL that allows `method` on the object for `expires_s` seconds (1 to 604 800) without credentials.
+  Result<std::string> Presign(const S3Url& url, const std::string& method, uint32_t expires_s) const;
+
+ private:
+  const Config config_;
+  const std::shared_ptr<ObjectStore> store_;
+  std::function<Result<std::string>(const S3Url&, const std::string&, uint32_t)> presign_;
+  const std::unique_ptr<SizePredictor> predictor_;
+};
+
+}  // namespace s3native

@@ -1,0 +1,109 @@
+// The process's memory: one budget for everything in flight, one pool of slabs for what is received.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace s3native {
+
+class SlabPool;
+
+// A refcounted piece of pool memory. Its slab returns to the pool when the last shared_ptr dies.
+// Thread-safety: as the memory it points to; the pointer and capacity never change.
+class Slab {
+ public:
+  Slab(std::shared_ptr<SlabPool> pool, std::byte* data, size_t capacity)
+      : pool_(std::move(pool)), data_(data), capacity_(capacity) {}
+  ~Slab();
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+
+  std::byte* data() const { return data_; }    // aligned to 4096 bytes
+  size_t capacity() const { return capacity_; }  // bytes
+
+ private:
+  std::shared_ptr<SlabPool> pool_;
+  std::byte* data_;
+  size_t capacity_;
+};
+using SlabPtr = std::shared_ptr<Slab>;
+
+struct SlabPoolStats {
+  uint64_t in_use_bytes = 0;  // handed out, to transfers or to the user
+  uint64_t idle_bytes = 0;    // kept for reuse, already faulted in
+  uint64_t hits = 0;          // allocations served from idle slabs
+  uint64_t misses = 0;        // allocations that mapped fresh memory
+};
+
+// Size-classed slabs of mapped memory, reused so that pages are faulted in once.
+// Thread-safety: all methods, any thread; never called from engine callbacks except for returning slabs.
+// Ownership: create with std::make_shared; slabs keep the pool alive.
+class SlabPool : public std::enable_shared_from_this<SlabPool> {
+ public:
+  // Idle memory kept never exceeds `idle_limit` bytes. Where it would, the other size classes give way to the one just
+  // returned, so that a change of sizes does not leave the pool full of slabs that nobody asks for.
+  explicit SlabPool(uint64_t idle_limit) : idle_limit_(idle_limit) {}
+  ~SlabPool();
+
+  // A slab of at least `size` bytes (its class's size). Throws std::bad_alloc when the kernel refuses.
+  SlabPtr Allocate(size_t size);
+  // The size class that Allocate(size) takes: at most 12.5 % or one page above it.
+  static size_t SizeClass(size_t size);
+  // Unmaps idle slabs until at most `keep` idle bytes are left.
+  void Trim(uint64_t keep);
+  void set_idle_limit(uint64_t bytes);
+  SlabPoolStats stats() const;
+
+ private:
+  friend class Slab;
+  void Return(std::byte* data, size_t capacity);
+  std::byte* TakeIdle(size_t capacity);
+  void UnmapIdleAbove(uint64_t keep, size_t spared_class);
+
+  mutable std::mutex mutex_;
+  uint64_t idle_limit_;
+  std::map<size_t, std::vector<std::byte*>> idle_;
+  SlabPoolStats stats_;
+};
+
+// Bytes that may be in flight at once. Streams reserve before they start a transfer and release when it has left
+// their hands; at the limit they wait. A stream that holds nothing is always granted one reservation, so nobody
+// deadlocks and a piece larger than the whole budget still moves.
+// Thread-safety: all methods, any thread.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
+
+  void set_limit(uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
+
+  // Reserves if it fits or if `stream_holds` (what this stream has reserved already) is 0.
+  bool TryReserve(uint64_t size, uint64_t stream_holds);
+  void Release(uint64_t size);
+  // How often something was released. Read it before TryReserve and pass it to WaitForRelease: a release between the
+  // two is then not missed.
+  uint64_t release_count() const;
+  // Blocks until release_count() differs from `seen` or `timeout_ms` passed (0 or less: does not block).
+  void WaitForRelease(uint64_t seen, int timeout_ms);
+  // Blocks until something is released from now on or `timeout_ms` passed.
+  void WaitForRelease(int timeout_ms);
+  uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  uint64_t reserved() const;
+
+ private:
+  std::atomic<uint64_t> limit_;
+  mutable std::mutex mutex_;
+  std::condition_variable released_;
+  uint64_t reserved_ = 0;
+  uint64_t release_count_ = 0;
+};
+
+}  // namespace s3native

@@ -1,0 +1,273 @@
+#include "s3native/client.h"
+
+#include <map>
+
+#include "coalesce.h"
+#include "crt/factory.h"
+#include "fetch.h"
+#include "get_many.h"
+#include "process_memory.h"
+#include "size_predictor.h"
+#include "upload.h"
+#include "wait.h"
+
+namespace s3native {
+namespace {
+
+// Keys in one DeleteObjects request, S3's limit.
+constexpr size_t kDeleteBatch = 1000;
+// Requests of one call in flight where a call makes several.
+constexpr size_t kRequestsInFlight = 32;
+// A coalesced request grows no larger than this, so that one call's requests spread over connections.
+constexpr uint64_t kMaxCoalescedSize = 64ull << 20;
+
+Status CheckRange(const S3Url& url, const std::optional<ByteRange>& range) {
+  if (range && range->end && *range->end < range->start) {
+    return InvalidArgument("range " + range->ToString() + " of " + url.ToString() + " ends before it starts");
+  }
+  return Ok();
+}
+
+// Fetch, and fetch again when the object was larger than predicted.
+Result<Fetched> RunFetch(Fetch* fetch, WaitLimit* limit) {
+  const auto step = [&](bool first) {
+    return Await<std::monostate>(limit, [&](auto done) -> OperationPtr {
+      struct Canceller : Operation {
+        explicit Canceller(Fetch* fetch) : fetch(fetch) {}
+        void Cancel() override { fetch->Cancel(); }
+        Fetch* fetch;
+      };
+      auto arrived = [done = std::move(done)] { done(Ok()); };
+      first ? fetch->Start(std::move(arrived)) : fetch->Continue(std::move(arrived));
+      return std::make_shared<Canceller>(fetch);
+    });
+  };
+  Status arrived = step(true);
+  if (arrived.ok() && fetch->NeedsMore() && !limit->Expired()) arrived = step(false);
+  if (limit->reason()) return *limit->reason();
+  return fetch->Take();
+}
+
+// What each range gets of the reads that serve it. All reads must have seen the same object.
+Result<std::vector<Fetched>> PiecesOf(const S3Url& url, const std::vector<ByteRange>& ranges,
+                                      const CoalescePlan& plan, const std::vector<SlabPtr>& slabs,
+                                      const std::vector<GetResult>& results) {
+  std::vector<Fetched> pieces(ranges.size());
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const CoalescedSlice& slice = plan.slices[i];
+    if (slice.read == CoalescedSlice::kNoRead) continue;
+    const GetResult& result = results[slice.read];
+    if (result.info.etag != results.front().info.etag) {
+      Error error;
+      error.code = ErrorCode::kPreconditionFailed;
+      error.operation = "GetObject";
+      error.bucket = url.bucket;
+      error.key = url.key;
+      error.message = url.ToString() + " was overwritten while its ranges were read: start again";
+      return error;
+    }
+    const uint64_t wanted = *ranges[i].end - ranges[i].start;
+    const uint64_t there = result.received - std::min(result.received, slice.offset);
+    pieces[i] = {slabs[slice.read], static_cast<size_t>(slice.offset), static_cast<size_t>(std::min(wanted, there)),
+                 result.info};
+  }
+  return pieces;
+}
+
+std::vector<std::pair<S3Url, Error>> FailedDeletes(const std::string& bucket, std::vector<DeleteError> errors) {
+  std::vector<std::pair<S3Url, Error>> failed;
+  for (DeleteError& entry : errors) {
+    Error error;
+    error.code = entry.code == "AccessDenied" ? ErrorCode::kAccessDenied : ErrorCode::kOther;
+    error.operation = "DeleteObjects";
+    error.bucket = bucket;
+    error.key = entry.key;
+    error.s3_code = entry.code;
+    error.message = "deleting s3://" + bucket + "/" + entry.key + " failed: " + entry.code + " (" + entry.message + ")";
+    failed.emplace_back(S3Url{bucket, std::move(entry.key)}, std::move(error));
+  }
+  return failed;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Client>> Client::Create(const ConfigOptions& options) {
+  Result<Config> config = ResolveConfig(options, SystemConfigInputs());
+  if (!config.ok()) return std::move(config).error();
+  auto service = crt::MakeService(config.value());
+  if (!service.ok()) return std::move(service).error();
+  ProcessMemory& memory = GetProcessMemory();
+  memory.budget->set_limit(config.value().memory_limit);
+  memory.pool->set_idle_limit(config.value().memory_limit);
+  auto client = std::make_shared<Client>(std::move(config).value(), service.value().store);
+  client->presign_ = service.value().presign;
+  return client;
+}
+
+Client::Client(Config config, std::shared_ptr<ObjectStore> store)
+    : config_(std::move(config)), store_(std::move(store)), predictor_(std::make_unique<SizePredictor>(config_.part_size)) {}
+
+Client::~Client() = default;
+
+Result<ObjectInfo> Client::Head(const S3Url& url, const std::string& version_id, const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  return Await<ObjectInfo>(&limit, [&](auto done) { return store_->Head({url, version_id}, std::move(done)); });
+}
+
+Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options, const CallOptions& call) const {
+  const Status valid = CheckRange(url, options.range);
+  if (!valid.ok()) return valid.error();
+  WaitLimit limit(call, config_.total_timeout_s);
+  Fetch fetch(*store_, *GetProcessMemory().pool, *predictor_, url, options);
+  return RunFetch(&fetch, &limit);
+}
+
+Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination, const FetchOptions& options,
+                                  const CallOptions& call) const {
+  const Status valid = CheckRange(url, options.range);
+  if (!valid.ok()) return valid.error();
+  const std::optional<ByteRange>& range = options.range;
+  if (range && range->end && *range->end - range->start > destination.size) {
+    return InvalidArgument("range " + range->ToString() + " of " + url.ToString() + " has " +
+                           std::to_string(*range->end - range->start) + " bytes, but the buffer holds " +
+                           std::to_string(destination.size));
+  }
+  if (range && range->end == range->start) return GetResult{};
+  WaitLimit limit(call, config_.total_timeout_s);
+  std::byte spare;  // a zero-sized buffer still asks for one byte, to learn whether the object is empty
+  GetRequest request;
+  request.url = url;
+  request.if_match = options.if_match;
+  request.version_id = options.version_id;
+  request.destination = destination.size != 0 ? destination : MutableBytes{&spare, 1};
+  request.range.start = range ? range->start : 0;
+  request.range.end = range && range->end ? *range->end : request.range.start + request.destination.size;
+  Result<GetResult> got =
+      Await<GetResult>(&limit, [&](auto done) { return store_->Get(request, std::move(done)); });
+  if (!got.ok() || (range && range->end)) return got;
+  const uint64_t available = got.value().info.size - std::min(got.value().info.size, request.range.start);
+  if (available > destination.size) {
+    return InvalidArgument(url.ToString() + " has " + std::to_string(available) + " bytes to read, but the buffer holds " +
+                           std::to_string(destination.size));
+  }
+  return got;
+}
+
+Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url, const std::vector<ByteRange>& ranges,
+                                               uint64_t coalesce_gap, const FetchOptions& options,
+                                               const CallOptions& call) const {
+  for (const ByteRange& range : ranges) {
+    const Status valid = CheckRange(url, range);
+    if (!valid.ok()) return valid.error();
+    if (!range.end) return InvalidArgument("every range of get_ranges needs an end: " + range.ToString());
+  }
+  const Result<CoalescePlan> planned = Coalesce(ranges, {coalesce_gap, kMaxCoalescedSize});
+  if (!planned.ok()) return planned.error();
+  const CoalescePlan& plan = planned.value();
+  WaitLimit limit(call, config_.total_timeout_s);
+  std::vector<SlabPtr> slabs(plan.reads.size());
+  auto results = AwaitAll<GetResult>(plan.reads.size(), kRequestsInFlight, &limit, [&](size_t i, auto done) {
+    const ByteRange& range = plan.reads[i];
+    slabs[i] = GetProcessMemory().pool->Allocate(*range.end - range.start);
+    GetRequest request;
+    request.url = url;
+    request.range = range;
+    request.destination = {slabs[i]->data(), static_cast<size_t>(*range.end - range.start)};
+    request.if_match = options.if_match;
+    request.version_id = options.version_id;
+    return store_->Get(std::move(request), std::move(done));
+  });
+  if (!results.ok()) return std::move(results).error();
+  return PiecesOf(url, ranges, plan, slabs, results.value());
+}
+
+std::unique_ptr<GetManyStream> Client::GetMany(const GetManyOptions& options) const {
+  return MakeGetManyStream(*store_, GetProcessMemory(), *predictor_, options);
+}
+
+Result<PutResult> Client::Put(const S3Url& url, ConstBytes data, const UploadOptions& options,
+                              const CallOptions& call) const {
+  return UploadBytes(*store_, config_, url, data, options, call);
+}
+
+Result<ListPage> Client::List(const ListRequest& request, const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  return Await<ListPage>(&limit, [&](auto done) { return store_->List(request, std::move(done)); });
+}
+
+Status Client::Delete(const S3Url& url, const std::string& version_id, const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  return Await<std::monostate>(&limit, [&](auto done) { return store_->Delete(url, version_id, std::move(done)); });
+}
+
+Result<std::vector<std::pair<S3Url, Error>>> Client::DeleteMany(const std::vector<S3Url>& urls,
+                                                                const CallOptions& call) const {
+  std::map<std::string, std::vector<std::string>> by_bucket;
+  for (const S3Url& url : urls) by_bucket[url.bucket].push_back(url.key);
+  std::vector<DeleteManyRequest> batches;
+  for (auto& [bucket, keys] : by_bucket) {
+    for (size_t i = 0; i < keys.size(); i += kDeleteBatch) {
+      const size_t end = std::min(keys.size(), i + kDeleteBatch);
+      batches.push_back({bucket, {keys.begin() + static_cast<ptrdiff_t>(i), keys.begin() + static_cast<ptrdiff_t>(end)}});
+    }
+  }
+  WaitLimit limit(call, config_.total_timeout_s);
+  auto results = AwaitAll<std::vector<DeleteError>>(batches.size(), 4, &limit, [&](size_t i, auto done) {
+    return store_->DeleteMany(batches[i], std::move(done));
+  });
+  if (!results.ok()) return std::move(results).error();
+  std::vector<std::pair<S3Url, Error>> failed;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    for (auto& entry : FailedDeletes(batches[i].bucket, std::move(results.value()[i]))) {
+      failed.push_back(std::move(entry));
+    }
+  }
+  return failed;
+}
+
+Result<PutResult> Client::Copy(const CopyRequest& request, const CallOptions& call) const {
+  return CopyObject(*store_, config_, request, call);
+}
+
+Status Client::CreateBucket(const std::string& bucket, const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  return Await<std::monostate>(&limit, [&](auto done) { return store_->CreateBucket(bucket, std::move(done)); });
+}
+
+Status Client::DeleteBucket(const std::string& bucket, const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  return Await<std::monostate>(&limit, [&](auto done) { return store_->DeleteBucket(bucket, std::move(done)); });
+}
+
+Result<std::vector<BucketInfo>> Client::ListBuckets(const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  return Await<std::vector<BucketInfo>>(&limit, [&](auto done) { return store_->ListBuckets(std::move(done)); });
+}
+
+Result<size_t> Client::AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms, const CallOptions& call) const {
+  WaitLimit limit(call, config_.total_timeout_s);
+  ListUploadsRequest request{prefix.bucket, prefix.key, "", ""};
+  size_t aborted = 0;
+  do {
+    auto page = Await<UploadsPage>(&limit, [&](auto done) { return store_->ListUploads(request, std::move(done)); });
+    if (!page.ok()) return std::move(page).error();
+    for (const PendingUpload& upload : page.value().uploads) {
+      if (upload.initiated_ms >= older_than_ms) continue;
+      const Status done_status = Await<std::monostate>(&limit, [&](auto done) {
+        return store_->AbortUpload({prefix.bucket, upload.key}, upload.upload_id, std::move(done));
+      });
+      if (!done_status.ok()) return done_status.error();
+      ++aborted;
+    }
+    request.key_marker = page.value().next_key_marker;
+    request.upload_id_marker = page.value().next_upload_id_marker;
+  } while (!request.key_marker.empty());
+  return aborted;
+}
+
+Result<std::string> Client::Presign(const S3Url& url, const std::string& method, uint32_t expires_s) const {
+  if (!presign_) return InvalidArgument("this store cannot presign URLs");
+  return presign_(url, method, expires_s);
+}
+
+}  // namespace s3native

@@ -1,0 +1,53 @@
+// One configured connection to one S3 service: the aws_s3_client with its TLS, proxy, retry and signing settings.
+// Thread-safety: constant after Create, but for the credentials source. Ownership: shared by the stores and operations
+// that use it; releasing the last one lets the CRT wind down in the background.
+#pragma once
+
+#include <aws/auth/signing_config.h>
+#include <aws/io/uri.h>
+
+#include <memory>
+
+#include "crt/credentials.h"
+#include "crt/handles.h"
+#include "crt/runtime.h"
+#include "s3native/config.h"
+
+namespace s3native::crt {
+
+class Connection {
+ public:
+  static Result<std::shared_ptr<Connection>> Create(const Config& config);
+
+  const Config& config() const { return config_; }
+  const Runtime& runtime() const { return *runtime_; }
+  CredentialsSource& credentials() const { return *credentials_; }
+  aws_s3_client* client() const { return client_.get(); }
+  aws_tls_ctx* tls() const { return tls_.get(); }
+  // Signing for one request; `current` is what credentials().Current() gave.
+  aws_signing_config_aws SigningConfig(aws_credentials* current) const;
+
+ private:
+  Status Connect();
+
+  Config config_;
+  std::shared_ptr<Runtime> runtime_;
+  TlsContext tls_;
+  std::shared_ptr<CredentialsSource> credentials_;
+  S3Client client_;
+};
+
+// TLS connection options for `host`, to be cleaned up by the caller's destructor.
+class TlsConnectionOptions {
+ public:
+  TlsConnectionOptions(aws_tls_ctx* context, const std::string& host);
+  ~TlsConnectionOptions();
+  TlsConnectionOptions(const TlsConnectionOptions&) = delete;
+  TlsConnectionOptions& operator=(const TlsConnectionOptions&) = delete;
+  const aws_tls_connection_options* get() const { return &options_; }
+
+ private:
+  aws_tls_connection_options options_;
+};
+
+}  // namespace s3native::crt

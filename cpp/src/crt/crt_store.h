@@ -1,0 +1,53 @@
+// The ObjectStore over aws-c-s3: each operation is one meta request, and a parse of what came back.
+// Thread-safety: all methods, any thread. Ownership: shares its connection; operations in flight keep that alive.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "crt/connection.h"
+#include "crt/meta_operation.h"
+#include "s3native/object_store.h"
+
+namespace s3native::crt {
+
+class CrtStore : public ObjectStore {
+ public:
+  explicit CrtStore(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  OperationPtr Get(GetRequest request, Completion<GetResult> done) override;
+  OperationPtr Head(HeadRequest request, Completion<ObjectInfo> done) override;
+  OperationPtr Put(PutRequest request, Completion<PutResult> done) override;
+  OperationPtr UploadPart(UploadPartRequest request, Completion<CompletedPart> done) override;
+  OperationPtr UploadPartCopy(UploadPartCopyRequest request, Completion<CompletedPart> done) override;
+  OperationPtr CreateUpload(CreateUploadRequest request, Completion<std::string> done) override;
+  OperationPtr CompleteUpload(CompleteUploadRequest request, Completion<PutResult> done) override;
+  OperationPtr AbortUpload(S3Url url, std::string upload_id, Completion<std::monostate> done) override;
+  OperationPtr ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) override;
+  OperationPtr List(ListRequest request, Completion<ListPage> done) override;
+  OperationPtr Delete(S3Url url, std::string version_id, Completion<std::monostate> done) override;
+  OperationPtr DeleteMany(DeleteManyRequest request, Completion<std::vector<DeleteError>> done) override;
+  OperationPtr Copy(CopyRequest request, Completion<PutResult> done) override;
+  OperationPtr CreateBucket(std::string bucket, Completion<std::monostate> done) override;
+  OperationPtr DeleteBucket(std::string bucket, Completion<std::monostate> done) override;
+  OperationPtr ListBuckets(Completion<std::vector<BucketInfo>> done) override;
+
+  const Config& config() const { return connection_->config(); }
+
+ private:
+  // A request without query or headers for `url`.
+  MetaRequest NewRequest(const char* operation, const char* method, const S3Url& url) const;
+  OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
+
+  const std::shared_ptr<Connection> connection_;
+};
+
+// A key or prefix as a listing with encoding-type=url spells it; taken as it is when it is not encoded.
+std::string DecodeKey(std::string_view text);
+// What the headers of a HEAD or GET response say about the object at `key`.
+ObjectInfo InfoFromHeaders(const MetaResponse& response, const std::string& key);
+// Headers that carry `options` on PutObject, CreateMultipartUpload and CopyObject.
+void AddPutHeaders(const PutOptions& options, MetaRequest* request);
+void AddConditionHeaders(const PutOptions& options, MetaRequest* request);
+
+}  // namespace s3native::crt

@@ -1,0 +1,38 @@
+// The one place that turns what the CRT and the server report into an Error: code, cause, retryable, and a message that
+// says what was tried, where, what came back and what to do.
+// Thread-safety: pure functions.
+#pragma once
+
+#include <aws/http/request_response.h>
+
+#include <string>
+#include <string_view>
+
+#include "s3native/error.h"
+#include "s3native/object.h"
+
+namespace s3native::crt {
+
+// What an operation was about, for its errors.
+struct RequestContext {
+  std::string operation;
+  S3Url url;
+  std::string range;
+};
+
+// What came back with a failure; empty or 0 where there was no response.
+struct FailedResponse {
+  int crt_code = 0;
+  int http_status = 0;
+  std::string_view body;
+  std::string request_id;
+  int attempts = 0;
+};
+
+Error ClassifyFailure(const FailedResponse& failure, const RequestContext& context);
+// A failure without a response.
+Error CrtError(int crt_code, const RequestContext& context);
+// A response that does not say what S3 promises, such as a missing ETag or a malformed document.
+Error MalformedResponse(const std::string& what, const RequestContext& context);
+
+}  // namespace s3native::crt

@@ -1,0 +1,73 @@
+#include "crt/presign.h"
+
+#include <aws/auth/signable.h>
+#include <aws/auth/signing.h>
+#include <aws/auth/signing_result.h>
+#include <aws/common/date_time.h>
+
+#include <future>
+
+#include "crt/meta_operation.h"
+
+namespace s3native::crt {
+namespace {
+
+constexpr uint32_t kMaxExpirySeconds = 7 * 24 * 3600;  // SigV4's limit
+
+struct Signing {
+  aws_http_message* message;
+  std::promise<int> done;
+};
+
+void OnSigned(aws_signing_result* result, int error_code, void* user_data) {
+  auto* signing = static_cast<Signing*>(user_data);
+  if (error_code == AWS_ERROR_SUCCESS &&
+      aws_apply_signing_result_to_http_request(signing->message, Allocator(), result) != AWS_OP_SUCCESS) {
+    error_code = aws_last_error();
+  }
+  signing->done.set_value(error_code);
+}
+
+}  // namespace
+
+Result<std::string> PresignUrl(const Connection& connection, const S3Url& url, const std::string& method,
+                               uint32_t expires_s) {
+  if (expires_s == 0 || expires_s > kMaxExpirySeconds) {
+    return InvalidArgument("expires must be 1 to 604800 seconds, not " + std::to_string(expires_s));
+  }
+  if (method != "GET" && method != "PUT" && method != "HEAD" && method != "DELETE") {
+    return InvalidArgument("method must be GET, PUT, HEAD or DELETE, not '" + method + "'");
+  }
+  auto current = connection.credentials().Current();
+  if (!current.ok()) return std::move(current).error();
+  MetaRequest request;
+  request.context = {"Presign", url, ""};
+  request.method = "GET";  // no Content-Length: only Host is signed
+  request.path = RequestPath(connection.config(), url.bucket, url.key);
+  HttpMessage message = MakeMessage(connection, request);
+  aws_http_message_set_request_method(message.get(), Cursor(method));
+
+  aws_signing_config_aws signing = connection.SigningConfig(current.value().get());
+  signing.signature_type = AWS_ST_HTTP_REQUEST_QUERY_PARAMS;
+  signing.signed_body_header = AWS_SBHT_NONE;
+  signing.expiration_in_seconds = expires_s;
+  aws_date_time_init_now(&signing.date);
+  std::unique_ptr<aws_signable, Releaser<aws_signable_destroy>> signable(
+      aws_signable_new_http_request(Allocator(), message.get()));
+  Signing state{message.get(), {}};
+  std::future<int> done = state.done.get_future();
+  int failure = AWS_ERROR_SUCCESS;
+  if (aws_sign_request_aws(Allocator(), signable.get(), reinterpret_cast<const aws_signing_config_base*>(&signing),
+                           OnSigned, &state) != AWS_OP_SUCCESS) {
+    failure = aws_last_error();
+  } else {
+    failure = done.get();
+  }
+  if (failure != AWS_ERROR_SUCCESS) return CrtError(failure, request.context);
+  aws_byte_cursor path;
+  aws_http_message_get_request_path(message.get(), &path);
+  return connection.config().scheme + "://" + RequestAuthority(connection.config(), url.bucket) +
+         std::string(View(path));
+}
+
+}  // namespace s3native::crt

@@ -1,0 +1,217 @@
+#include "get_many.h"
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "fetch.h"
+#include "wait.h"
+
+namespace s3native {
+namespace {
+
+// One request on its way.
+struct Entry {
+  Entry(size_t index, ObjectStore& store, SlabPool& pool, SizePredictor& predictor, GetManyRequest request)
+      : index(index), fetch(store, pool, predictor, std::move(request.url), {request.range, "", ""}) {
+    fetch.set_destination(request.destination);
+    borrowed = request.destination.data != nullptr;
+  }
+  const size_t index;
+  Fetch fetch;
+  bool borrowed = false;   // the caller's memory: not counted against the budget
+  uint64_t reserved = 0;
+};
+
+// What completions touch; shared with them so that they never outlive it.
+struct Arrivals {
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::vector<size_t> indices;
+  bool waiting = false;
+};
+
+class Stream : public GetManyStream {
+ public:
+  Stream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor, const GetManyOptions& options)
+      : store_(store), memory_(memory), predictor_(predictor), options_(options) {}
+  ~Stream() override;
+
+  bool WantsMore() const override;
+  void Add(GetManyRequest request) override;
+  Result<std::optional<GetManyItem>> Next(const CallOptions& call) override;
+
+ private:
+  bool Reserve(Entry* entry, uint64_t size);
+  void StartQueued();
+  void Launch(Entry* entry, bool first);
+  void Collect();
+  void Settle(size_t index);
+  std::optional<GetManyItem> TakeReady();
+  Status WaitForArrival(WaitLimit* limit);
+
+  ObjectStore& store_;
+  ProcessMemory& memory_;
+  SizePredictor& predictor_;
+  const GetManyOptions options_;
+  const std::shared_ptr<Arrivals> arrivals_ = std::make_shared<Arrivals>();
+  size_t added_ = 0;
+  size_t next_out_ = 0;  // ordered: index of the next item to hand out
+  size_t in_flight_ = 0;
+  uint64_t reserved_ = 0;
+  std::map<size_t, std::unique_ptr<Entry>> entries_;  // in flight or queued, by index
+  std::deque<Entry*> queued_;                         // waiting for the budget; true: continue, see needs_more
+  std::map<size_t, GetManyItem> ready_;               // ordered
+  std::deque<GetManyItem> ready_unordered_;
+  std::map<size_t, uint64_t> held_;  // reservations of ready items, released when they are handed out
+};
+
+Stream::~Stream() {
+  for (auto& [index, entry] : entries_) entry->fetch.Cancel();
+  std::unique_lock lock(arrivals_->mutex);
+  arrivals_->waiting = true;
+  arrivals_->arrived.wait(lock, [&] { return arrivals_->indices.size() >= in_flight_; });
+  lock.unlock();
+  if (reserved_ != 0) memory_.budget->Release(reserved_);
+}
+
+bool Stream::WantsMore() const {
+  // Twice the concurrency may be waiting to be handed out, so that one slow object does not idle the connections.
+  const size_t pending = entries_.size() + ready_.size() + ready_unordered_.size();
+  return queued_.empty() && in_flight_ < options_.concurrency && pending < 2 * options_.concurrency;
+}
+
+void Stream::Add(GetManyRequest request) {
+  const size_t index = added_++;
+  auto entry = std::make_unique<Entry>(index, store_, *memory_.pool, predictor_, std::move(request));
+  queued_.push_back(entry.get());
+  entries_.emplace(index, std::move(entry));
+  StartQueued();
+}
+
+bool Stream::Reserve(Entry* entry, uint64_t size) {
+  if (entry->borrowed) return true;
+  // The request that the caller waits for next must not wait for memory that later ones hold.
+  const bool must = reserved_ == 0 || in_flight_ == 0 || (options_.ordered && entry->index == next_out_);
+  if (!memory_.budget->TryReserve(size, must ? 0 : reserved_)) return false;
+  entry->reserved += size;
+  reserved_ += size;
+  return true;
+}
+
+void Stream::StartQueued() {
+  while (!queued_.empty()) {
+    Entry* entry = queued_.front();
+    const bool first = !entry->fetch.NeedsMore();
+    const size_t size = SlabPool::SizeClass(first ? entry->fetch.FirstSize() : entry->fetch.MoreSize());
+    if (!Reserve(entry, size)) return;
+    queued_.pop_front();
+    Launch(entry, first);
+  }
+}
+
+void Stream::Launch(Entry* entry, bool first) {
+  ++in_flight_;
+  auto arrived = [arrivals = arrivals_, index = entry->index] {
+    std::lock_guard lock(arrivals->mutex);
+    arrivals->indices.push_back(index);
+    if (arrivals->waiting) arrivals->arrived.notify_one();
+  };
+  if (first) {
+    entry->fetch.Start(std::move(arrived));
+  } else {
+    entry->fetch.Continue(std::move(arrived));
+  }
+}
+
+void Stream::Collect() {
+  std::vector<size_t> indices;
+  {
+    std::lock_guard lock(arrivals_->mutex);
+    indices.swap(arrivals_->indices);
+  }
+  for (const size_t index : indices) Settle(index);
+  if (!indices.empty() || in_flight_ == 0) StartQueued();
+}
+
+void Stream::Settle(size_t index) {
+  --in_flight_;
+  Entry* entry = entries_.at(index).get();
+  if (entry->fetch.NeedsMore()) {
+    queued_.push_front(entry);
+    return;
+  }
+  GetManyItem item;
+  item.index = index;
+  Result<Fetched> fetched = entry->fetch.Take();
+  if (fetched.ok()) {
+    item.fetched = std::move(fetched).value();
+  } else {
+    item.error = std::move(fetched).error();
+  }
+  held_[index] = entry->reserved;
+  entries_.erase(index);
+  if (options_.ordered) {
+    ready_.emplace(index, std::move(item));
+  } else {
+    ready_unordered_.push_back(std::move(item));
+  }
+}
+
+std::optional<GetManyItem> Stream::TakeReady() {
+  std::optional<GetManyItem> item;
+  if (!ready_unordered_.empty()) {
+    item = std::move(ready_unordered_.front());
+    ready_unordered_.pop_front();
+  } else if (auto found = ready_.find(next_out_); found != ready_.end()) {
+    item = std::move(found->second);
+    ready_.erase(found);
+    ++next_out_;
+  } else {
+    return std::nullopt;
+  }
+  auto held = held_.find(item->index);
+  if (held->second != 0) memory_.budget->Release(held->second);
+  reserved_ -= held->second;
+  held_.erase(held);
+  return item;
+}
+
+Status Stream::WaitForArrival(WaitLimit* limit) {
+  std::unique_lock lock(arrivals_->mutex);
+  arrivals_->waiting = true;
+  while (arrivals_->indices.empty()) {
+    if (arrivals_->arrived.wait_for(lock, kInterruptPoll) == std::cv_status::no_timeout) continue;
+    lock.unlock();
+    if (limit->Expired()) return *limit->Expired();
+    lock.lock();
+  }
+  arrivals_->waiting = false;
+  return Ok();
+}
+
+Result<std::optional<GetManyItem>> Stream::Next(const CallOptions& call) {
+  WaitLimit limit(call, 0);
+  while (true) {
+    Collect();
+    if (std::optional<GetManyItem> item = TakeReady()) return item;
+    if (in_flight_ == 0 && queued_.empty()) return std::optional<GetManyItem>();
+    if (in_flight_ == 0) {  // another stream holds the memory
+      memory_.budget->WaitForRelease(static_cast<int>(kInterruptPoll.count()));
+      if (limit.Expired()) return *limit.Expired();
+      continue;
+    }
+    const Status waited = WaitForArrival(&limit);
+    if (!waited.ok()) return waited.error();
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor,
+                                                 const GetManyOptions& options) {
+  return std::make_unique<Stream>(store, memory, predictor, options);
+}
+
+}  // namespace s3native

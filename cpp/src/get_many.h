@@ -1,0 +1,16 @@
+// The stream behind Client::GetMany.
+// Thread-safety: as GetManyStream. Ownership: the store, memory and predictor must outlive the stream.
+#pragma once
+
+#include <memory>
+
+#include "process_memory.h"
+#include "s3native/client.h"
+#include "size_predictor.h"
+
+namespace s3native {
+
+std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor,
+                                                 const GetManyOptions& options);
+
+}  // namespace s3native

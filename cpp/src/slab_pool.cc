@@ -1,0 +1,151 @@
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <new>
+
+#include "s3native/memory.h"
+
+namespace s3native {
+namespace {
+
+constexpr size_t kPageSize = 4096;
+constexpr size_t kHugePageSize = 2u << 20;
+constexpr size_t kLargestSize = std::numeric_limits<size_t>::max() / 2;
+
+size_t RoundUp(size_t size, size_t step) { return (size + step - 1) / step * step; }
+
+std::byte* MapPages(size_t size) {
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+}
+
+// Huge pages need memory that starts on their boundary: map more, give back what sticks out.
+std::byte* MapHugePages(size_t size) {
+  const size_t mapped = size + kHugePageSize - kPageSize;
+  std::byte* begin = MapPages(mapped);
+  if (begin == nullptr) return nullptr;
+  const size_t misaligned = reinterpret_cast<uintptr_t>(begin) % kHugePageSize;
+  const size_t head = misaligned == 0 ? 0 : kHugePageSize - misaligned;
+  const size_t tail = mapped - head - size;
+  if (head > 0) munmap(begin, head);
+  if (tail > 0) munmap(begin + head + size, tail);
+  madvise(begin + head, size, MADV_HUGEPAGE);  // a wish: kernels without it serve small pages
+  return begin + head;
+}
+
+std::byte* Map(size_t size) { return size < kHugePageSize ? MapPages(size) : MapHugePages(size); }
+
+}  // namespace
+
+Slab::~Slab() { pool_->Return(data_, capacity_); }
+
+SlabPool::~SlabPool() { Trim(0); }
+
+// Eight classes for each doubling, whole pages: few classes, so slabs meet again, at little waste.
+size_t SlabPool::SizeClass(size_t size) {
+  if (size > kLargestSize) throw std::bad_alloc();
+  const size_t step = std::bit_floor(std::max<size_t>(size, 1)) / 8;
+  return RoundUp(std::max<size_t>(size, 1), std::max(step, kPageSize));
+}
+
+SlabPtr SlabPool::Allocate(size_t size) {
+  const size_t capacity = SizeClass(size);
+  std::byte* data = TakeIdle(capacity);
+  if (data == nullptr) data = Map(capacity);
+  if (data == nullptr) {
+    Trim(0);  // idle slabs of other classes may be what fills the address space or the limit
+    data = Map(capacity);
+  }
+  if (data == nullptr) throw std::bad_alloc();
+  {
+    std::lock_guard lock(mutex_);
+    stats_.in_use_bytes += capacity;
+  }
+  try {
+    return std::make_shared<Slab>(shared_from_this(), data, capacity);
+  } catch (...) {
+    Return(data, capacity);
+    throw;
+  }
+}
+
+void SlabPool::Trim(uint64_t keep) { UnmapIdleAbove(keep, 0); }
+
+void SlabPool::set_idle_limit(uint64_t bytes) {
+  {
+    std::lock_guard lock(mutex_);
+    idle_limit_ = bytes;
+  }
+  Trim(bytes);
+}
+
+SlabPoolStats SlabPool::stats() const {
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+// Runs in destructors, also on threads of the engine: never throws.
+void SlabPool::Return(std::byte* data, size_t capacity) {
+  uint64_t limit = 0;
+  bool kept = false;
+  {
+    std::lock_guard lock(mutex_);
+    limit = idle_limit_;
+    stats_.in_use_bytes -= capacity;
+    try {
+      if (capacity <= limit) {
+        idle_[capacity].push_back(data);
+        stats_.idle_bytes += capacity;
+        kept = true;
+      }
+    } catch (const std::bad_alloc&) {
+      // No room for the note that it is idle: unmap it.
+    }
+  }
+  if (!kept) munmap(data, capacity);
+  UnmapIdleAbove(limit, capacity);
+}
+
+// The slab returned last: its pages are the likeliest to be in the cache.
+std::byte* SlabPool::TakeIdle(size_t capacity) {
+  std::lock_guard lock(mutex_);
+  const auto found = idle_.find(capacity);
+  if (found == idle_.end() || found->second.empty()) {
+    ++stats_.misses;
+    return nullptr;
+  }
+  std::byte* data = found->second.back();
+  found->second.pop_back();
+  stats_.idle_bytes -= capacity;
+  ++stats_.hits;
+  return data;
+}
+
+// Takes from the class that holds the most, from `spared_class` only when it is the last. Unmaps
+// outside the lock: for megabytes that takes the kernel a while.
+void SlabPool::UnmapIdleAbove(uint64_t keep, size_t spared_class) {
+  for (;;) {
+    std::byte* data = nullptr;
+    size_t capacity = 0;
+    {
+      std::lock_guard lock(mutex_);
+      if (stats_.idle_bytes <= keep) return;
+      const auto weight = [spared_class](const auto& entry) {
+        const size_t bytes = entry.first * entry.second.size();
+        return std::pair(bytes > 0 && entry.first != spared_class, bytes);
+      };
+      const auto victim =
+          std::max_element(idle_.begin(), idle_.end(),
+                           [&](const auto& a, const auto& b) { return weight(a) < weight(b); });
+      capacity = victim->first;
+      data = victim->second.front();  // the coldest
+      victim->second.erase(victim->second.begin());
+      stats_.idle_bytes -= capacity;
+    }
+    munmap(data, capacity);
+  }
+}
+
+}  // namespace s3native

@@ -1,0 +1,174 @@
+#include "upload.h"
+
+#include <functional>
+
+#include "checksum_text.h"
+#include "crc64.h"
+#include "part_plan.h"
+#include "wait.h"
+
+namespace s3native {
+namespace {
+
+// Parts in flight: enough to keep every connection sending, few enough to bound what a retry storm repeats.
+constexpr size_t kPartsInFlight = 16;
+// Above this S3 refuses CopyObject and wants UploadPartCopy.
+constexpr uint64_t kMaxSingleCopySize = 5ull << 30;
+// A server-side copy moves no bytes through here, so its parts may be large.
+constexpr uint64_t kCopyPartSize = 512ull << 20;
+constexpr int kAbortAttempts = 3;
+
+// Aborts even when the caller has been interrupted: parts left behind would be paid for.
+void Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
+  for (int attempt = 0; attempt < kAbortAttempts; ++attempt) {
+    const CallOptions uninterrupted;
+    WaitLimit limit(uninterrupted, 30);
+    const Status aborted = Await<std::monostate>(
+        &limit, [&](auto done) { return store.AbortUpload(url, upload_id, std::move(done)); });
+    if (aborted.ok() || aborted.error().code == ErrorCode::kNotFound) return;
+  }
+}
+
+using PartStarter = std::function<OperationPtr(size_t index, const std::string& upload_id, Completion<CompletedPart>)>;
+
+// Create, parts, complete; aborted if anything fails before the completion is acknowledged.
+Result<PutResult> RunUpload(ObjectStore& store, const CreateUploadRequest& create, size_t part_count,
+                            const PartStarter& start_part, const std::function<void(CompleteUploadRequest*)>& finish,
+                            WaitLimit* limit) {
+  Result<std::string> upload_id =
+      Await<std::string>(limit, [&](auto done) { return store.CreateUpload(create, std::move(done)); });
+  if (!upload_id.ok()) return std::move(upload_id).error();
+  auto parts = AwaitAll<CompletedPart>(part_count, kPartsInFlight, limit, [&](size_t i, auto done) {
+    return start_part(i, upload_id.value(), std::move(done));
+  });
+  if (!parts.ok()) {
+    Abort(store, create.url, upload_id.value());
+    return std::move(parts).error();
+  }
+  CompleteUploadRequest complete;
+  complete.url = create.url;
+  complete.upload_id = upload_id.value();
+  complete.parts = std::move(parts).value();
+  complete.options.if_none_match = create.options.if_none_match;
+  complete.options.if_match = create.options.if_match;
+  finish(&complete);
+  Result<PutResult> completed =
+      Await<PutResult>(limit, [&](auto done) { return store.CompleteUpload(complete, std::move(done)); });
+  if (!completed.ok()) Abort(store, create.url, upload_id.value());
+  return completed;
+}
+
+Status CheckChecksum(const PutResult& result, const std::string& sent, const S3Url& url) {
+  if (sent.empty() || result.checksum_crc64nvme.empty() || result.checksum_crc64nvme == sent) return Ok();
+  Error error;
+  error.code = ErrorCode::kIntegrity;
+  error.operation = "PutObject";
+  error.bucket = url.bucket;
+  error.key = url.key;
+  error.message = "the server stored " + url.ToString() + " with CRC64NVME " + result.checksum_crc64nvme +
+                  " although " + sent + " was sent; delete it and upload again";
+  return error;
+}
+
+Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes data, const UploadOptions& options,
+                              bool checksum, WaitLimit* limit) {
+  PutRequest put;
+  put.url = url;
+  put.body = data;
+  put.options = options.object;
+  if (checksum) put.checksum_crc64nvme = Crc64ToBase64(Crc64Nvme(data.data, data.size));
+  Result<PutResult> result = Await<PutResult>(limit, [&](auto done) { return store.Put(put, std::move(done)); });
+  if (!result.ok()) return result;
+  const Status same = CheckChecksum(result.value(), put.checksum_crc64nvme, url);
+  if (!same.ok()) return same.error();
+  return result;
+}
+
+Result<PutResult> UploadParts(ObjectStore& store, const S3Url& url, ConstBytes data, const UploadOptions& options,
+                              const PartPlan& plan, bool checksum, WaitLimit* limit) {
+  uint64_t object_crc = 0;
+  const auto start_part = [&](size_t i, const std::string& upload_id, Completion<CompletedPart> done) {
+    UploadPartRequest part;
+    part.url = url;
+    part.upload_id = upload_id;
+    part.part_number = static_cast<int>(i) + 1;
+    const uint64_t offset = i * plan.part_size;
+    part.body = {data.data + offset, static_cast<size_t>(std::min<uint64_t>(plan.part_size, data.size - offset))};
+    if (checksum) {
+      // On the caller's thread, which would only wait: the event loops keep sending meanwhile.
+      const uint64_t crc = Crc64Nvme(part.body.data, part.body.size);
+      object_crc = i == 0 ? crc : CombineCrc64Nvme(object_crc, crc, part.body.size);
+      part.checksum_crc64nvme = Crc64ToBase64(crc);
+    }
+    return store.UploadPart(std::move(part), std::move(done));
+  };
+  const auto finish = [&](CompleteUploadRequest* complete) {
+    complete->object_size = data.size;
+    if (checksum) complete->checksum_crc64nvme = Crc64ToBase64(object_crc);
+  };
+  CreateUploadRequest create{url, options.object, checksum};
+  Result<PutResult> result = RunUpload(store, create, plan.part_count, start_part, finish, limit);
+  if (!result.ok()) return result;
+  const Status same = CheckChecksum(result.value(), checksum ? Crc64ToBase64(object_crc) : "", url);
+  if (!same.ok()) return same.error();
+  return result;
+}
+
+// The source's own headers travel with a single-request copy; a multipart copy must repeat them.
+PutOptions OptionsForCopy(const CopyRequest& request, const ObjectInfo& source) {
+  PutOptions options = request.options;
+  if (request.replace_metadata) return options;
+  options.metadata = source.metadata;
+  options.content_type = source.content_type;
+  options.content_encoding = source.content_encoding;
+  return options;
+}
+
+Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request, const ObjectInfo& source,
+                            WaitLimit* limit) {
+  const Result<PartPlan> plan = PlanParts(source.size, kCopyPartSize);
+  if (!plan.ok()) return plan.error();
+  const auto start_part = [&](size_t i, const std::string& upload_id, Completion<CompletedPart> done) {
+    UploadPartCopyRequest part;
+    part.source = request.source;
+    part.source_etag = source.etag;
+    part.source_version_id = request.source_version_id;
+    const uint64_t start = i * plan.value().part_size;
+    part.range = {start, std::min(start + plan.value().part_size, source.size)};
+    part.url = request.url;
+    part.upload_id = upload_id;
+    part.part_number = static_cast<int>(i) + 1;
+    return store.UploadPartCopy(std::move(part), std::move(done));
+  };
+  const CreateUploadRequest create{request.url, OptionsForCopy(request, source), false};
+  return RunUpload(store, create, plan.value().part_count, start_part,
+                   [&](CompleteUploadRequest* complete) { complete->object_size = source.size; }, limit);
+}
+
+}  // namespace
+
+Result<PutResult> UploadBytes(ObjectStore& store, const Config& config, const S3Url& url, ConstBytes data,
+                              const UploadOptions& options, const CallOptions& call) {
+  WaitLimit limit(call, config.total_timeout_s);
+  const bool checksum = options.checksum.value_or(config.request_checksum == ChecksumPolicy::kWhenSupported);
+  const uint64_t part_size = options.part_size != 0 ? options.part_size : config.part_size;
+  const Result<PartPlan> plan = PlanParts(data.size, part_size);
+  if (!plan.ok()) return plan.error();
+  if (plan.value().part_count <= 1) return UploadWhole(store, url, data, options, checksum, &limit);
+  return UploadParts(store, url, data, options, plan.value(), checksum, &limit);
+}
+
+Result<PutResult> CopyObject(ObjectStore& store, const Config& config, const CopyRequest& request,
+                             const CallOptions& call) {
+  WaitLimit limit(call, config.total_timeout_s);
+  Result<ObjectInfo> source = Await<ObjectInfo>(&limit, [&](auto done) {
+    return store.Head({request.source, request.source_version_id}, std::move(done));
+  });
+  if (!source.ok()) return std::move(source).error();
+  if (source.value().size > kMaxSingleCopySize) return CopyParts(store, request, source.value(), &limit);
+  CopyRequest pinned = request;
+  if (pinned.source_etag.empty()) pinned.source_etag = source.value().etag;
+  return Await<PutResult>(&limit, [&](auto done) { return store.Copy(pinned, std::move(done)); });
+}
+
+}  // namespace s3native

@@ -1,0 +1,385 @@
+"""`Client`: every S3 operation, over the one engine of the process."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from s3native import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Buffer as BufferLike  # type: ignore[attr-defined,unused-ignore]
+
+ByteRange = tuple[int, int | None]
+"""Half-open [start, end); end None means to the object's end."""
+
+GetRequest = "str | _core.ObjectInfo | tuple[str, ByteRange]"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An access key. Its repr shows no secret.
+
+    A function that returns these can stand for them: it is called once for all threads, five
+    minutes before `expiry`.
+    """
+
+    access_key: str
+    secret_key: str
+    session_token: str | None = None
+    expiry: datetime.datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(access_key='****{self.access_key[-4:]}', secret_key='****')"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A client's resolved settings: `values` by field, `sources` telling where each came from.
+
+    Secrets are masked. A source is "argument", "environment NAME", "profile NAME" or "default".
+    """
+
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True)
+class PutResult:
+    """What the server says about an object it stored; empty strings where it says nothing."""
+
+    etag: str
+    version_id: str
+    checksum_crc64nvme: str
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """One page of a listing: `objects`, and the common `prefixes` when a delimiter was given."""
+
+    objects: list[_core.ObjectInfo]
+    prefixes: list[str]
+
+
+@dataclass(frozen=True)
+class BucketInfo:
+    """A bucket's name and creation time (UTC)."""
+
+    name: str
+    created: datetime.datetime | None
+
+
+class Client:
+    """A handle on the engine with one configuration. Cheap to make; use it from any thread.
+
+    Every option left out comes from the environment, then the AWS profile, then the default.
+    `client.config` shows what was chosen and why. No request is sent until an operation is called.
+
+    Args:
+        endpoint: "HOST:PORT" or "http(s)://HOST:PORT" of an S3 server; default Amazon.
+        region: default "us-east-1".
+        profile: AWS profile for credentials and settings.
+        credentials: `Credentials`, a function returning fresh ones, or "anonymous".
+        addressing: "auto" (virtual-hosted on Amazon, path style elsewhere), "path", "virtual".
+        use_https, verify_ssl, ca_bundle: TLS; verified by default, at least 1.2.
+        proxy, no_proxy: HTTP proxy URL, and hosts that go without it.
+        part_size: bytes of one part of a large GET or PUT; default 8 MiB.
+        throughput_target_gbps: sets the number of connections; default 10.
+        max_connections: overrides that number.
+        memory_limit: bytes that all clients of the process together keep in flight or pooled;
+            default a quarter of the machine's memory, 256 MiB to 4 GiB.
+        event_loops: I/O threads; default half the cores.
+        connect_timeout_ms: default 3000.
+        stall_timeout_s: a connection without a byte for so long is given up; default 30.
+        total_timeout_s: bound on each call; default none.
+        max_attempts: default 10. retry_mode: "standard", "adaptive" or "legacy".
+        request_checksum, response_checksum: "when_supported" (default) or "when_required".
+
+    Raises:
+        ValueError: an argument, environment variable or profile file that makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        credentials: Credentials
+        | Callable[[], Credentials]
+        | Literal["anonymous"]
+        | None = None,
+        addressing: Literal["auto", "path", "virtual"] | None = None,
+        use_https: bool | None = None,
+        verify_ssl: bool | None = None,
+        ca_bundle: str | None = None,
+        proxy: str | None = None,
+        no_proxy: str | None = None,
+        part_size: int | None = None,
+        throughput_target_gbps: float | None = None,
+        max_connections: int | None = None,
+        memory_limit: int | None = None,
+        event_loops: int | None = None,
+        connect_timeout_ms: int | None = None,
+        stall_timeout_s: int | None = None,
+        total_timeout_s: int | None = None,
+        max_attempts: int | None = None,
+        retry_mode: Literal["standard", "adaptive", "legacy"] | None = None,
+        request_checksum: Literal["when_supported", "when_required"] | None = None,
+        response_checksum: Literal["when_supported", "when_required"] | None = None,
+    ) -> None:
+        options = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        self._options = {k: v for k, v in options.items() if v is not None}
+        self._engine = _core.Client(self._options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_client, (self._options,)
+
+    def __repr__(self) -> str:
+        return f"<s3native.Client for {self.config.values['endpoint']}>"
+
+    @property
+    def config(self) -> Config:
+        """The resolved configuration, secrets masked."""
+        return Config(**self._engine.config())
+
+    def head(self, url: str, *, version_id: str = "") -> _core.ObjectInfo:
+        """Size, ETag, metadata and so on of an object, in one request.
+
+        Raises:
+            NotFoundError: no such object. ValueError: not an s3:// URL of an object.
+        """
+        return self._engine.head(url, version_id)
+
+    def get(
+        self,
+        url: str,
+        *,
+        range: ByteRange | None = None,
+        if_match: str = "",
+        version_id: str = "",
+    ) -> _core.Buffer:
+        """The bytes of an object, or of a range, in memory of the engine's pool.
+
+        The result is a writable buffer: `memoryview(buf)` and `np.frombuffer(buf, np.uint8)` are
+        views without a copy. Its memory goes back to the pool when the last view dies.
+
+        Raises:
+            NotFoundError, RangeError (start at or behind the end), PreconditionFailedError
+            (`if_match`, or overwritten during the read).
+        """
+        return self._engine.get(url, range, if_match, version_id)
+
+    def get_into(
+        self,
+        url: str,
+        buffer: BufferLike,
+        *,
+        range: ByteRange | None = None,
+        if_match: str = "",
+        version_id: str = "",
+    ) -> int:
+        """Receives an object, or a range, straight into `buffer`; returns the bytes received.
+
+        `buffer` is any writable C-contiguous buffer: numpy array of any dtype, bytearray,
+        memoryview, mmap. Fewer bytes than asked for arrive only at the object's end.
+
+        Raises:
+            ValueError: the buffer is read-only, not contiguous, or too small.
+            S3Error: as `get`.
+        """
+        return self._engine.get_into(url, buffer, range, if_match, version_id)
+
+    def get_ranges(
+        self,
+        url: str,
+        ranges: Sequence[tuple[int, int]],
+        *,
+        coalesce_gap: int = 256 * 1024,
+        if_match: str = "",
+        version_id: str = "",
+    ) -> list[_core.Buffer]:
+        """One buffer for each of many ranges of one object, in the order given.
+
+        Ranges may overlap, repeat and come in any order. Those at most `coalesce_gap` bytes apart
+        share a request (default 256 KiB, about what a request's latency is worth in bandwidth).
+
+        Raises:
+            PreconditionFailedError: the object was overwritten between the requests.
+        """
+        return self._engine.get_ranges(url, list(ranges), coalesce_gap, if_match, version_id)
+
+    def get_many(
+        self,
+        requests: Iterable[str | _core.ObjectInfo | tuple[str, ByteRange]],
+        *,
+        ordered: bool = True,
+        concurrency: int = 32,
+        into: BufferLike | None = None,
+    ) -> _core.GetManyIterator:
+        """Fetches many objects or ranges, `concurrency` in flight, within the memory limit.
+
+        Yields items with `index`, `url`, `data` (a Buffer), `info` and `error`. A failed request
+        is an item with `error` set; the others go on. `requests` is consumed as items are taken.
+        With `into`, the ranges are received one behind the other in that buffer, and `data` is a
+        memoryview of it.
+
+        Args:
+            ordered: yield in the order of `requests`, else as they complete.
+        """
+        return self._engine.get_many(requests, ordered, concurrency, into)
+
+    def put(
+        self,
+        url: str,
+        data: BufferLike,
+        *,
+        if_none_match: bool = False,
+        if_match: str = "",
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "",
+        content_encoding: str = "",
+        cache_control: str = "",
+        storage_class: str = "",
+        server_side_encryption: str = "",
+        sse_kms_key_id: str = "",
+        tags: Mapping[str, str] | None = None,
+        part_size: int = 0,
+        checksum: Literal["crc64nvme", "none"] | None = None,
+    ) -> PutResult:
+        """Stores `data` as an object, sent straight from its memory.
+
+        Data larger than one part goes as a multipart upload. An upload that fails or is
+        interrupted is aborted: nothing becomes visible, nothing is left to pay for.
+
+        Args:
+            if_none_match: store only if no such object exists.
+            if_match: store only over the object with this ETag.
+            checksum: "crc64nvme" for the server to verify, "none", or by `request_checksum`.
+
+        Raises:
+            PreconditionFailedError: a condition did not hold.
+            ValueError: data is not contiguous, or larger than S3's 5 TiB.
+        """
+        settings = {
+            "if_none_match": if_none_match,
+            "if_match": if_match,
+            "metadata": dict(metadata or {}),
+            "content_type": content_type,
+            "content_encoding": content_encoding,
+            "cache_control": cache_control,
+            "storage_class": storage_class,
+            "server_side_encryption": server_side_encryption,
+            "sse_kms_key_id": sse_kms_key_id,
+            "tags": dict(tags or {}),
+        }
+        wanted = {None: None, "crc64nvme": True, "none": False}
+        if checksum not in wanted:
+            raise ValueError(f"checksum must be 'crc64nvme' or 'none', not {checksum!r}")
+        return PutResult(**self._engine.put(url, data, settings, part_size, wanted[checksum]))
+
+    def list(
+        self, url: str, *, delimiter: str = "", start_after: str = "", page_size: int = 1000
+    ) -> Iterator[ListPage]:
+        """Pages of the objects whose keys start with the URL's key, in key order.
+
+        Args:
+            delimiter: group keys that share a prefix up to it, as directories ("/").
+            start_after: list only keys after this one.
+            page_size: keys per request, 1 to 1000.
+        """
+        if not 1 <= page_size <= 1000:
+            raise ValueError(f"page_size must be 1 to 1000, not {page_size}")
+        bucket, prefix = _core.parse_url(url)
+        return self._pages(bucket, prefix, delimiter, start_after, page_size)
+
+    def _pages(
+        self, bucket: str, prefix: str, delimiter: str, start_after: str, page_size: int
+    ) -> Iterator[ListPage]:
+        token = ""
+        while True:
+            objects, prefixes, token = self._engine.list(
+                bucket, prefix, delimiter, start_after, token, page_size
+            )
+            yield ListPage(objects, prefixes)
+            if not token:
+                return
+
+    def delete(self, url: str, *, version_id: str = "") -> None:
+        """Deletes an object. Deleting what does not exist is no error, as S3 has it."""
+        self._engine.delete(url, version_id)
+
+    def delete_many(self, urls: Iterable[str]) -> list[tuple[str, Exception]]:  # type: ignore[valid-type]
+        """Deletes objects in batches of 1000; returns (URL, error) for each that failed."""
+        return self._engine.delete_many(list_of(urls))
+
+    def copy(
+        self,
+        source: str,
+        destination: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "",
+        storage_class: str = "",
+        if_none_match: bool = False,
+        source_version_id: str = "",
+    ) -> PutResult:
+        """Copies an object on the server, in parts above 5 GiB.
+
+        Metadata and content type travel along unless `metadata` replaces them.
+        """
+        settings = {
+            "metadata": dict(metadata or {}),
+            "content_type": content_type,
+            "storage_class": storage_class,
+            "if_none_match": if_none_match,
+        }
+        replace = metadata is not None or bool(content_type)
+        return PutResult(
+            **self._engine.copy(source, destination, settings, replace, "", source_version_id)
+        )
+
+    def create_bucket(self, bucket: str) -> None:
+        """Creates a bucket in the client's region."""
+        self._engine.create_bucket(bucket)
+
+    def delete_bucket(self, bucket: str) -> None:
+        """Deletes an empty bucket."""
+        self._engine.delete_bucket(bucket)
+
+    def list_buckets(self) -> "list[BucketInfo]":
+        """The buckets these credentials own."""
+        return [BucketInfo(name, created) for name, created in self._engine.list_buckets()]
+
+    def abort_stale_uploads(self, prefix: str, *, older_than: datetime.timedelta) -> int:
+        """Aborts multipart uploads below `prefix` begun before `older_than` ago; returns how many.
+
+        What a killed process left behind costs money until it is aborted.
+        """
+        before = datetime.datetime.now(datetime.timezone.utc) - older_than
+        return self._engine.abort_stale_uploads(prefix, int(before.timestamp() * 1000))
+
+    def presign(
+        self, url: str, *, method: Literal["GET", "PUT", "HEAD", "DELETE"] = "GET", expires: int = 3600
+    ) -> str:
+        """A URL that allows `method` on the object for `expires` seconds without credentials."""
+        return self._engine.presign(url, method, expires)
+
+    def stats(self) -> dict[str, int]:
+        """Counters of this process: requests, retries, bytes, memory."""
+        return _core.stats()
+
+
+list_of = list  # `list` names a method inside Client
+
+
+def _rebuild_client(options: dict[str, Any]) -> Client:
+    return Client(**options)
