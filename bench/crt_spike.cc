@@ -1,6 +1,6 @@
 // The limit for small reads on the bare CRT: one ranged GET at a time through aws-c-s3's C API into
 // caller memory. Usage: crt_spike HOST PORT PATH SIZE COUNT [FRAGMENT_SIZE]. Prints one JSON line:
-// latencies in microseconds, and CPU (user + system) in microseconds per GET.
+// each latency in microseconds, and CPU (user + system) in microseconds per GET.
 #include <aws/auth/credentials.h>
 #include <aws/common/byte_buf.h>
 #include <aws/http/request_response.h>
@@ -18,7 +18,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <numeric>
 #include <semaphore>
 #include <string>
 #include <thread>
@@ -145,12 +144,9 @@ void Measure(Client& client, int count) {
   const double cpu = CpuMicroseconds();
   for (int i = 0; i < count; ++i) latencies.push_back(client.Get());
   const double spent = CpuMicroseconds() - cpu;
-  const double total = std::accumulate(latencies.begin(), latencies.end(), 0.0);
-  std::sort(latencies.begin(), latencies.end());
-  printf(
-      "{\"p50_us\": %.1f, \"p99_us\": %.1f, \"mean_us\": %.1f, \"cpu_us\": %.1f, \"count\": %d}\n",
-      latencies[latencies.size() / 2], latencies[latencies.size() * 99 / 100], total / count,
-      spent / count, count);
+  printf("{\"cpu_us\": %.1f, \"latencies_us\": [", spent / count);
+  for (size_t i = 0; i < latencies.size(); ++i) printf(i == 0 ? "%.1f" : ", %.1f", latencies[i]);
+  printf("]}\n");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -83,8 +84,9 @@ class ClientProcess:
     def _ask(self, verb: str, value: object = None) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({verb: value}).encode() + b"\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # its last words tell more
+            self._process.stdin.write(json.dumps({verb: value}).encode() + b"\n")
+            self._process.stdin.flush()
         if not select.select([self._process.stdout], [], [], _ANSWER_SECONDS)[0]:
             raise ClientError(f"no answer in {_ANSWER_SECONDS:.0f} s")
         line = self._process.stdout.readline()
@@ -132,9 +134,8 @@ def run_workload(workload: Workload, stage: Stage, say: Callable[[str], None]) -
                     _run_round(workload, job, entry, result, runners, stage)
                 except (BuildError, ClientError, OSError) as error:
                     result.error = str(error).strip()
-                    told = (
-                        result.error if entry.client == S3NATIVE else result.error.splitlines()[-1]
-                    )
+                    is_own = entry.client == S3NATIVE
+                    told = result.error if is_own else result.error.splitlines()[-1]
                     say(f"{entry.label} failed: {told}")
                 if (not keep or result.error) and entry.label in runners:
                     runners.pop(entry.label).close()

@@ -45,10 +45,10 @@ class LoopProgram:
             raise OSError(done.stderr.strip() or f"ended with {done.returncode}")
         told = json.loads(done.stdout)
         if self._is_latency:
-            count = int(told["count"])
-            cpu_s = told["cpu_us"] * count / 1e6
-            seconds = told["mean_us"] * count / 1e6
-            return Round(seconds, cpu_s, self._size * count, count, latencies_us=[told["p50_us"]])
+            latencies = told["latencies_us"]
+            seconds, cpu_s = sum(latencies) / 1e6, told["cpu_us"] * len(latencies) / 1e6
+            moved = self._size * len(latencies)
+            return Round(seconds, cpu_s, moved, len(latencies), latencies_us=latencies)
         (timed,) = told["rounds"]
         return Round(timed["seconds"], timed["user_s"] + timed["system_s"], self._size, 1)
 

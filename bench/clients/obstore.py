@@ -1,10 +1,11 @@
-"""obstore: async calls, as its guide advises for many at once; large objects as parallel ranges."""
+"""obstore: large objects as parallel async ranges, threads for many: async costs twice the CPU."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -13,8 +14,6 @@ from obstore.store import S3Store
 from clients import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
     from protocol import Job
 
     from clients import Array, ReadRange, Visit
@@ -24,7 +23,7 @@ _PARTS_IN_FLIGHT = 8
 
 
 class ObstoreClient(Client):
-    """One store; a semaphore bounds what is in flight."""
+    """One store for all calls."""
 
     version = version("obstore")
 
@@ -32,7 +31,7 @@ class ObstoreClient(Client):
         target = job.target
         options: Any = {"allow_http": True}
         if target.ca_bundle:
-            options["root_certificate"] = target.ca_bundle
+            options["root_certificate"] = Path(target.ca_bundle).read_bytes()
         config: dict[str, Any] = {
             "endpoint": target.endpoint,
             "region": target.region,
@@ -53,8 +52,16 @@ class ObstoreClient(Client):
             end = min(start + _PART_SIZE, len(view))
             view[start:end] = await obstore.get_range_async(self._store, key, start=start, end=end)
 
-        starts = range(0, len(view), _PART_SIZE)
-        self._run([partial(get, start) for start in starts], _PARTS_IN_FLIGHT)
+        starts = iter(range(0, len(view), _PART_SIZE))
+
+        async def take() -> None:
+            for start in starts:
+                await get(start)
+
+        async def run() -> None:
+            await asyncio.gather(*(take() for _ in range(_PARTS_IN_FLIGHT)))
+
+        self._loop.run_until_complete(run())
 
     def get(self, key: str) -> Any:
         return memoryview(obstore.get(self._store, key).bytes())
@@ -65,18 +72,16 @@ class ObstoreClient(Client):
         )
 
     def get_many(self, job: Job, visit: Visit) -> None:
-        async def get(index: int, key: str) -> None:
-            answer = await obstore.get_async(self._store, key)
-            visit(index, memoryview(await answer.bytes_async()))
-
-        calls = [partial(get, index, key) for index, key in enumerate(job.keys)]
-        self._run(calls, job.in_flight)
+        with ThreadPoolExecutor(job.in_flight) as pool:
+            for index, data in enumerate(pool.map(self.get, job.keys)):
+                visit(index, data)
 
     def put_many(self, job: Job, data: bytes) -> None:
-        async def put(key: str) -> None:
-            await obstore.put_async(self._store, key, data)
+        def put(key: str) -> None:
+            obstore.put(self._store, key, data)
 
-        self._run([partial(put, key) for key in job.keys], job.in_flight)
+        with ThreadPoolExecutor(job.in_flight) as pool:
+            list(pool.map(put, job.keys))
 
     def list_all(self) -> int:
         pages = obstore.list(self._store, chunk_size=1000)
@@ -87,19 +92,6 @@ class ObstoreClient(Client):
             array.data[:] = obstore.get_range(self._store, key, start=offset, length=array.nbytes)
 
         return read
-
-    def _run(self, calls: Iterable[Callable[[], Awaitable[None]]], in_flight: int) -> None:
-        """Run the calls with ``in_flight`` tasks that take the next one as they finish."""
-        remaining = iter(calls)
-
-        async def take() -> None:
-            for call in remaining:
-                await call()
-
-        async def run() -> None:
-            await asyncio.gather(*(take() for _ in range(in_flight)))
-
-        self._loop.run_until_complete(run())
 
 
 def make_client(job: Job) -> Client:

@@ -35,7 +35,8 @@ class S3NativeClient(Client):
         if job.memory_limit:
             options["memory_limit"] = job.memory_limit
         if "checksum" in job.options:
-            options["checksum"] = job.options["checksum"]
+            wanted = job.options["checksum"]
+            options["request_checksum"] = "when_supported" if wanted else "when_required"
         self._client = s3native.Client(**options)
         self._target = target
 

@@ -15,6 +15,7 @@ int GetBuffer(PyObject* self, Py_buffer* view, int flags) {
 void SetupBufferType(PyHeapTypeObject* type) {
   type->as_buffer.bf_getbuffer = GetBuffer;
   type->as_buffer.bf_releasebuffer = nullptr;
+  type->ht_type.tp_as_buffer = &type->as_buffer;
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ using OperationPtr = std::shared_ptr<Operation>;
 
 struct GetRequest {
   S3Url url;
-  ByteRange range;           // must not be empty
+  ByteRange range;           // must not be empty; starts at or behind the object's end (0 included): kRange
   MutableBytes destination;  // receives range.start at data[0]; smaller than the range: kInvalidArgument
   std::string if_match;      // ETag with quotes; empty: the first response's ETag pins the later ones
   std::string version_id;

@@ -6,14 +6,19 @@
 #include <string>
 
 #include "crt/connection.h"
+#include "crt/lane.h"
 #include "crt/meta_operation.h"
 #include "s3native/object_store.h"
 
 namespace s3native::crt {
 
-class CrtStore : public ObjectStore {
+// Ranges up to this size go as one request on a lane; larger ones are worth a meta request's parallel parts.
+inline constexpr uint64_t kMaxSingleGetSize = 1 << 20;
+
+class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStore> {
  public:
-  explicit CrtStore(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit CrtStore(std::shared_ptr<Connection> connection);
+  ~CrtStore() override;
 
   OperationPtr Get(GetRequest request, Completion<GetResult> done) override;
   OperationPtr Head(HeadRequest request, Completion<ObjectInfo> done) override;
@@ -39,7 +44,13 @@ class CrtStore : public ObjectStore {
   MetaRequest NewRequest(const char* operation, const char* method, const S3Url& url) const;
   OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
 
+  MetaRequest GetRequestFor(const GetRequest& get) const;
+  OperationPtr GetInParts(GetRequest get, Completion<GetResult> done);
+  Completion<GetResult> OrEmptyObject(const GetRequest& get, Completion<GetResult> done);
+
   const std::shared_ptr<Connection> connection_;
+  // Null where requests take another way: through a proxy, or to a host for each bucket.
+  const std::shared_ptr<Lane> lane_;
 };
 
 // A key or prefix as a listing with encoding-type=url spells it; taken as it is when it is not encoded.

@@ -1,35 +1,25 @@
 // Get, Head, Put, Delete, Copy: one object, one meta request.
-#include <charconv>
-
 #include "crt/crt_store.h"
+#include "crt/object_headers.h"
+#include "crt/single_get.h"
 #include "percent_encoding.h"
-#include "time_format.h"
 #include "xml_reader.h"
 
 namespace s3native::crt {
 namespace {
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 void AddIfSet(const char* name, const std::string& value, MetaRequest* request) {
   if (!value.empty()) request->headers.emplace_back(name, value);
 }
 
-void AddMetadata(const aws_http_headers* headers, ObjectInfo* info) {
-  constexpr std::string_view kPrefix = "x-amz-meta-";
-  for (size_t i = 0; i < aws_http_headers_count(headers); ++i) {
-    aws_http_header header;
-    aws_http_headers_get_index(headers, i, &header);
-    if (header.name.len <= kPrefix.size()) continue;
-    std::string name = Lower(View(header.name));
-    if (name.starts_with(kPrefix)) info->metadata[name.substr(kPrefix.size())] = View(header.value);
-  }
+// Connections for single requests: as many as the throughput target needs at 1 Gbps each, which is what a connection
+// to Amazon gives, and at least 8, so that latency overlaps.
+std::shared_ptr<Lane> MakeLane(const std::shared_ptr<Connection>& connection) {
+  const Config& config = connection->config();
+  if (!config.proxy.empty() || !config.path_style) return nullptr;
+  const size_t wanted = config.max_connections != 0 ? config.max_connections
+                                                    : std::max<size_t>(8, static_cast<size_t>(config.throughput_target_gbps));
+  return std::make_shared<Lane>(connection, wanted);
 }
 
 std::string Tags(const std::map<std::string, std::string>& tags) {
@@ -81,27 +71,13 @@ std::string DecodeKey(std::string_view text) {
 }
 
 ObjectInfo InfoFromHeaders(const MetaResponse& response, const std::string& key) {
-  ObjectInfo info;
-  info.key = key;
-  const std::string_view content_range = response.Header("Content-Range");
-  std::optional<ContentRange> range = content_range.empty() ? std::nullopt : ParseContentRange(content_range);
-  if (range && range->size) {
-    info.size = *range->size;
-  } else {
-    const std::string_view length = response.Header("Content-Length");
-    std::from_chars(length.data(), length.data() + length.size(), info.size);
+  ObjectHeaders gathered;
+  for (size_t i = 0; response.headers && i < aws_http_headers_count(response.headers.get()); ++i) {
+    aws_http_header header;
+    aws_http_headers_get_index(response.headers.get(), i, &header);
+    gathered.Add(View(header.name), View(header.value));
   }
-  info.etag = response.Header("ETag");
-  info.last_modified_ms = ParseHttpDate(response.Header("Last-Modified"));
-  info.version_id = response.Header("x-amz-version-id");
-  info.storage_class = response.Header("x-amz-storage-class");
-  info.content_type = response.Header("Content-Type");
-  info.content_encoding = response.Header("Content-Encoding");
-  if (response.Header("x-amz-checksum-type") != "COMPOSITE") {
-    info.checksum_crc64nvme = response.Header("x-amz-checksum-crc64nvme");
-  }
-  if (response.headers) AddMetadata(response.headers.get(), &info);
-  return info;
+  return gathered.Info(key);
 }
 
 void AddConditionHeaders(const PutOptions& options, MetaRequest* request) {
@@ -120,6 +96,13 @@ void AddPutHeaders(const PutOptions& options, MetaRequest* request) {
   for (const auto& [name, value] : options.metadata) request->headers.emplace_back("x-amz-meta-" + name, value);
 }
 
+CrtStore::CrtStore(std::shared_ptr<Connection> connection)
+    : connection_(std::move(connection)), lane_(MakeLane(connection_)) {}
+
+CrtStore::~CrtStore() {
+  if (lane_) lane_->Close();
+}
+
 MetaRequest CrtStore::NewRequest(const char* operation, const char* method, const S3Url& url) const {
   MetaRequest request;
   request.context.operation = operation;
@@ -133,7 +116,7 @@ OperationPtr CrtStore::Start(MetaRequest request, Completion<MetaResponse> done)
   return StartMetaRequest(connection_, std::move(request), std::move(done));
 }
 
-OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
+MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
   MetaRequest request = NewRequest("GetObject", "GET", get.url);
   if (!get.version_id.empty()) request.path += "?versionId=" + PercentEncode(get.version_id, false);
   request.context.range = get.range.ToString();
@@ -141,6 +124,38 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   AddIfSet("If-Match", get.if_match, &request);
   request.receive_into = true;
   request.destination = get.destination;
+  return request;
+}
+
+OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
+  if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
+  if (!lane_ || !get.range.end || *get.range.end - get.range.start > kMaxSingleGetSize) {
+    return GetInParts(std::move(get), std::move(done));
+  }
+  MetaRequest request = GetRequestFor(get);
+  auto fallback = [self = shared_from_this()](GetRequest again, Completion<GetResult> finish) {
+    return self->GetInParts(std::move(again), std::move(finish));
+  };
+  return StartSingleGet(connection_, lane_, std::move(get), std::move(request), std::move(fallback), std::move(done));
+}
+
+// A range of an empty object is not satisfiable, but what the caller wants are its zero bytes.
+Completion<GetResult> CrtStore::OrEmptyObject(const GetRequest& get, Completion<GetResult> done) {
+  return [self = shared_from_this(), head = HeadRequest{get.url, get.version_id},
+          done = std::move(done)](Result<GetResult> result) {
+    if (result.ok() || result.error().code != ErrorCode::kRange) return done(std::move(result));
+    self->Head(head, [done, range_error = std::move(result).error()](Result<ObjectInfo> info) {
+      if (!info.ok()) return done(std::move(info).error());
+      if (info.value().size != 0) return done(range_error);
+      GetResult empty;
+      empty.info = std::move(info).value();
+      done(std::move(empty));
+    });
+  };
+}
+
+OperationPtr CrtStore::GetInParts(GetRequest get, Completion<GetResult> done) {
+  MetaRequest request = GetRequestFor(get);
   return Start(std::move(request), [done = std::move(done), key = std::move(get.url.key)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
     GetResult result;

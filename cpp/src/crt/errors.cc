@@ -93,6 +93,9 @@ Cause CauseOfStatus(int status, std::string_view s3_code) {
   if (s3_code == "SlowDown" || status == 429) {
     return {ErrorCode::kThrottled, true, "the server asks to slow down: lower the concurrency or wait"};
   }
+  if (s3_code == "BadDigest" || s3_code == "InvalidDigest" || s3_code.find("ChecksumMismatch") != std::string_view::npos) {
+    return {ErrorCode::kIntegrity, true, "the bytes that arrived at the server do not match their checksum"};
+  }
   switch (status) {
     case 401:
     case 403:

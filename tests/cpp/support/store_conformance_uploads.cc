@@ -75,7 +75,9 @@ void UploadsWithAFullObjectChecksum(StoreDriver& s3) {
     request.object_size = content.size();
     const Result<PutResult> put = s3.CompleteUpload(request);
     EXPECT_EQ(put.ok(), right);
-    if (!right) EXPECT_TRUE(s3.AbortUpload("k", upload_id.value()).ok());
+    if (!right) {
+      EXPECT_TRUE(s3.AbortUpload("k", upload_id.value()).ok());
+    }
   }
 }
 
