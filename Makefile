@@ -16,6 +16,8 @@ venv := $(CURDIR)/.venv
 python := $(venv)/bin/python
 stamps := $(venv)/stamps
 pip_install := $(python) -m pip install --quiet --disable-pip-version-check
+# Runs a command with a MinIO of its own; the store's tests find it in the environment.
+with_server = $(python) -m s3native.testing run
 say = @echo "== $(1)"
 # .venv brings cmake and ninja.
 export PATH := $(venv)/bin:$(PATH)
@@ -36,9 +38,9 @@ test: units python-tests try-install
 check: units
 	$(MAKE) --no-print-directory python-tests PYTEST_ARGS='-m "not slow" $(PYTEST_ARGS)'
 
-units: $(stamps)/package
+units: $(stamps)/package server
 	$(call say,C++ tests)
-	ctest --test-dir build/dev --output-on-failure --no-tests=error --parallel $(JOBS) --progress
+	$(with_server) ctest --test-dir build/dev --output-on-failure --no-tests=error --parallel $(JOBS) --progress
 
 python-tests: $(stamps)/package server
 	$(call say,Python and documentation tests)
@@ -62,11 +64,11 @@ lint: $(stamps)/package $(stamps)/dev
 fmt: $(stamps)/dev
 	tools/format.sh
 
-sanitize: $(stamps)/dev $(stamps)/system
+sanitize: $(stamps)/dev $(stamps)/system server
 	$(call say,C++ tests with address and undefined-behaviour sanitizers)
-	cmake --workflow --preset asan
+	$(with_server) cmake --workflow --preset asan
 	$(call say,C++ tests with thread sanitizer)
-	cmake --workflow --preset tsan
+	$(with_server) cmake --workflow --preset tsan
 
 wheel: $(stamps)/dev
 	$(call say,wheel)
@@ -106,7 +108,7 @@ $(stamps)/package: $(stamps)/build $(stamps)/system $(package_files)
 	$(call say,building s3native and its C++ tests into .venv and build/dev: minutes at first and seconds later)
 	@$(pip_install) --no-build-isolation --no-deps --force-reinstall . -C build-dir=build/dev \
 	  -C cmake.build-type=RelWithDebInfo -C install.strip=false \
-	  -C cmake.define.S3NATIVE_BUILD_TESTS=ON -C cmake.define.S3NATIVE_WERROR=ON
+	  -C cmake.define.S3NATIVE_BUILD_TESTS=ON -C cmake.define.S3NATIVE_BUILD_BENCH=ON -C cmake.define.S3NATIVE_WERROR=ON
 	@touch $@
 
 $(stamps)/try-install: $(stamps)/venv $(package_files) tools/try_install.sh

@@ -22,7 +22,8 @@ void SetupBufferType(PyHeapTypeObject* type) {
 
 BorrowedBuffer::BorrowedBuffer(py::handle object, bool writable, const char* argument) {
   if (PyObject_CheckBuffer(object.ptr()) == 0) {
-    throw py::type_error(std::string(argument) + " must support the buffer protocol (bytes, bytearray, memoryview, " +
+    throw py::type_error(std::string(argument) +
+                         " must support the buffer protocol (bytes, bytearray, memoryview, " +
                          "mmap, numpy array, ...), not " + Py_TYPE(object.ptr())->tp_name);
   }
   const int flags = PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0);
@@ -42,7 +43,9 @@ void BindBuffer(py::module_& module) {
              return py::bytes(reinterpret_cast<const char*>(buffer.data()), buffer.size);
            })
       .def_property_readonly("pinned", [](const Buffer&) { return false; })
-      .def("__repr__", [](const Buffer& buffer) { return "<s3native.Buffer of " + std::to_string(buffer.size) + " bytes>"; });
+      .def("__repr__", [](const Buffer& buffer) {
+        return "<s3native.Buffer of " + std::to_string(buffer.size) + " bytes>";
+      });
 }
 
 }  // namespace s3native::python

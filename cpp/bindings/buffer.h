@@ -1,6 +1,7 @@
 // Memory across the border: engine slabs as Python buffers, Python buffers as engine memory.
-// Thread-safety: construct and destroy with the GIL held; pointers may be used without it. Ownership: a Buffer keeps
-// its slab, and every Python view keeps its Buffer; a BorrowedBuffer keeps the Python object's memory in place.
+// Thread-safety: construct and destroy with the GIL held; pointers may be used without it.
+// Ownership: a Buffer keeps its slab, and every Python view keeps its Buffer; a BorrowedBuffer
+// keeps the Python object's memory in place.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -20,8 +21,8 @@ struct Buffer {
   std::byte* data() const { return slab ? slab->data() + offset : nullptr; }
 };
 
-// Any object with the buffer protocol, C-contiguous; writable when asked. Raises ValueError or TypeError that names
-// the argument.
+// Any object with the buffer protocol, C-contiguous; writable when asked. Raises ValueError or
+// TypeError that names the argument.
 class BorrowedBuffer {
  public:
   BorrowedBuffer(py::handle object, bool writable, const char* argument);
@@ -29,8 +30,12 @@ class BorrowedBuffer {
   BorrowedBuffer(const BorrowedBuffer&) = delete;
   BorrowedBuffer& operator=(const BorrowedBuffer&) = delete;
 
-  MutableBytes writable() const { return {static_cast<std::byte*>(view_.buf), static_cast<size_t>(view_.len)}; }
-  ConstBytes readable() const { return {static_cast<const std::byte*>(view_.buf), static_cast<size_t>(view_.len)}; }
+  MutableBytes writable() const {
+    return {static_cast<std::byte*>(view_.buf), static_cast<size_t>(view_.len)};
+  }
+  ConstBytes readable() const {
+    return {static_cast<const std::byte*>(view_.buf), static_cast<size_t>(view_.len)};
+  }
 
  private:
   Py_buffer view_{};

@@ -8,11 +8,14 @@ PyObject* g_error_factory = nullptr;
 
 uint64_t Offset(const py::handle& value, const char* what) {
   if (!py::isinstance<py::int_>(value)) {
-    throw py::type_error(std::string(what) + " of range must be an int, not " + Py_TYPE(value.ptr())->tp_name);
+    throw py::type_error(std::string(what) + " of range must be an int, not " +
+                         Py_TYPE(value.ptr())->tp_name);
   }
   const long long number = PyLong_AsLongLong(value.ptr());
   if (number == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-  if (number < 0) throw py::value_error(std::string(what) + " of range must not be negative: " + std::to_string(number));
+  if (number < 0)
+    throw py::value_error(std::string(what) +
+                          " of range must not be negative: " + std::to_string(number));
   return static_cast<uint64_t>(number);
 }
 
@@ -53,7 +56,8 @@ S3Url ObjectUrl(const std::string& url) { return Unwrap(ParseObjectUrl(url)); }
 std::optional<ByteRange> RangeFrom(const py::object& range) {
   if (range.is_none()) return std::nullopt;
   if (!py::isinstance<py::sequence>(range) || py::len(range) != 2) {
-    throw py::type_error("range must be a pair (start, end), not " + py::repr(range).cast<std::string>());
+    throw py::type_error("range must be a pair (start, end), not " +
+                         py::repr(range).cast<std::string>());
   }
   const py::object end = range[py::int_(1)];
   ByteRange parsed{Offset(range[py::int_(0)], "start"), std::nullopt};

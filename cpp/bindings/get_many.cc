@@ -21,8 +21,8 @@ struct Item {
 
 class GetManyIterator {
  public:
-  GetManyIterator(std::shared_ptr<Client> client, py::iterator requests, const GetManyOptions& options,
-                  std::optional<py::object> into)
+  GetManyIterator(std::shared_ptr<Client> client, py::iterator requests,
+                  const GetManyOptions& options, std::optional<py::object> into)
       : client_(std::move(client)), requests_(std::move(requests)), into_(std::move(into)) {
     if (into_) borrowed_ = std::make_unique<BorrowedBuffer>(*into_, true, "into");
     stream_ = client_->GetMany(options);
@@ -68,19 +68,22 @@ GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pendin
     pending->url = request[py::int_(0)];
     parsed.range = RangeFrom(request[py::int_(1)]);
   } else {
-    throw py::type_error("a request of get_many must be a URL, an ObjectInfo or a pair (URL, (start, end)), not " +
-                         py::repr(request).cast<std::string>());
+    throw py::type_error(
+        "a request of get_many must be a URL, an ObjectInfo or a pair (URL, (start, end)), not " +
+        py::repr(request).cast<std::string>());
   }
   if (!py::isinstance<py::str>(pending->url)) {
-    throw py::type_error("the URL of a get_many request must be a str, not " + py::repr(pending->url).cast<std::string>());
+    throw py::type_error("the URL of a get_many request must be a str, not " +
+                         py::repr(pending->url).cast<std::string>());
   }
   parsed.url = ObjectUrl(pending->url.cast<std::string>());
   if (borrowed_) {
-    if (!parsed.range || !parsed.range->end) throw py::value_error("with into=, every request needs a range with an end");
+    if (!parsed.range || !parsed.range->end)
+      throw py::value_error("with into=, every request needs a range with an end");
     const uint64_t size = *parsed.range->end - parsed.range->start;
     if (size > borrowed_->writable().size - filled_) {
-      throw py::value_error("into holds " + std::to_string(borrowed_->writable().size) + " bytes, too few for request " +
-                            std::to_string(added_));
+      throw py::value_error("into holds " + std::to_string(borrowed_->writable().size) +
+                            " bytes, too few for request " + std::to_string(added_));
     }
     pending->offset = filled_;
     parsed.destination = {borrowed_->writable().data + filled_, static_cast<size_t>(size)};
@@ -130,7 +133,8 @@ Item GetManyIterator::Convert(GetManyItem item) {
   if (borrowed_) {
     const auto start = static_cast<Py_ssize_t>(pending.offset);
     const auto view = py::reinterpret_steal<py::object>(PyMemoryView_FromObject(into_->ptr()));
-    out.data = view.attr("cast")("B")[py::slice(start, start + static_cast<Py_ssize_t>(fetched.size), 1)];
+    out.data =
+        view.attr("cast")("B")[py::slice(start, start + static_cast<Py_ssize_t>(fetched.size), 1)];
   } else {
     out.data = py::cast(Buffer{std::move(fetched.slab), fetched.offset, fetched.size});
   }
@@ -140,14 +144,16 @@ Item GetManyIterator::Convert(GetManyItem item) {
 
 }  // namespace
 
-py::object MakeGetMany(std::shared_ptr<Client> client, const py::object& requests, bool ordered, size_t concurrency,
-                       const py::object& into) {
+py::object MakeGetMany(std::shared_ptr<Client> client, const py::object& requests, bool ordered,
+                       size_t concurrency, const py::object& into) {
   if (concurrency == 0) throw py::value_error("concurrency must be at least 1");
-  if (py::isinstance<py::str>(requests)) throw py::type_error("requests must be an iterable of URLs, not a str");
+  if (py::isinstance<py::str>(requests))
+    throw py::type_error("requests must be an iterable of URLs, not a str");
   std::optional<py::object> destination;
   if (!into.is_none()) destination = into;
   return py::cast(std::make_unique<GetManyIterator>(std::move(client), py::iter(requests),
-                                                    GetManyOptions{ordered, concurrency}, std::move(destination)));
+                                                    GetManyOptions{ordered, concurrency},
+                                                    std::move(destination)));
 }
 
 void BindGetMany(py::module_& module) {
@@ -158,8 +164,8 @@ void BindGetMany(py::module_& module) {
       .def_readonly("info", &Item::info)
       .def_readonly("error", &Item::error)
       .def("__repr__", [](const Item& item) {
-        return "<s3native.GetManyItem " + std::to_string(item.index) + " " + py::str(item.url).cast<std::string>() +
-               (item.error.is_none() ? ">" : ", failed>");
+        return "<s3native.GetManyItem " + std::to_string(item.index) + " " +
+               py::str(item.url).cast<std::string>() + (item.error.is_none() ? ">" : ", failed>");
       });
   py::class_<GetManyIterator>(module, "GetManyIterator")
       .def("__iter__", [](py::object self) { return self; })

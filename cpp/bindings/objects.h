@@ -1,5 +1,6 @@
 // ObjectInfo and ListPage as Python sees them.
-// Thread-safety: with the GIL held. Ownership: values; the bucket's name is shared by a page's objects.
+// Thread-safety: with the GIL held. Ownership: values; the bucket's name is shared by a page's
+// objects.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -13,7 +13,8 @@ void Read(const py::dict& options, const char* name, std::optional<T>* out) {
   try {
     *out = options[name].cast<T>();
   } catch (const py::cast_error&) {
-    throw py::type_error(std::string(name) + " has the wrong type: " + Py_TYPE(py::object(options[name]).ptr())->tp_name);
+    throw py::type_error(std::string(name) + " has the wrong type: " +
+                         Py_TYPE(py::object(options[name]).ptr())->tp_name);
   }
 }
 
@@ -26,8 +27,8 @@ void Read(const py::dict& options, const char* name, T* out) {
 
 // A choice among names.
 template <typename T>
-void ReadChoice(const py::dict& options, const char* name, std::initializer_list<std::pair<const char*, T>> choices,
-                std::optional<T>* out) {
+void ReadChoice(const py::dict& options, const char* name,
+                std::initializer_list<std::pair<const char*, T>> choices, std::optional<T>* out) {
   std::string text;
   Read(options, name, &text);
   if (text.empty()) return;
@@ -49,14 +50,16 @@ Credentials CredentialsFrom(const py::object& object) {
   const py::object token = object.attr("session_token");
   if (!token.is_none()) credentials.session_token = token.cast<std::string>();
   const py::object expiry = object.attr("expiry");
-  if (!expiry.is_none()) credentials.expiry_unix_s = static_cast<int64_t>(expiry.attr("timestamp")().cast<double>());
+  if (!expiry.is_none())
+    credentials.expiry_unix_s = static_cast<int64_t>(expiry.attr("timestamp")().cast<double>());
   return credentials;
 }
 
 // Owns a Python object that may be let go from any thread.
 std::shared_ptr<py::object> Keep(const py::object& object) {
   return {new py::object(object), [](py::object* kept) {
-            if (Py_IsInitialized() == 0) return;  // the interpreter is gone, and its objects with it
+            if (Py_IsInitialized() == 0)
+              return;  // the interpreter is gone, and its objects with it
             py::gil_scoped_acquire acquired;
             delete kept;
           }};
@@ -72,10 +75,11 @@ CredentialsCallback CallbackFrom(const py::object& function) {
       error.code = ErrorCode::kCredentials;
       // The exception's class only: its text may hold what the function was working with.
       const auto* raised = dynamic_cast<const py::error_already_set*>(&failure);
-      error.message = "the credentials function failed with " +
-                      (raised != nullptr ? py::str(raised->type().attr("__name__")).cast<std::string>()
-                                         : std::string("a wrong return type")) +
-                      "; it must return s3native.Credentials";
+      error.message =
+          "the credentials function failed with " +
+          (raised != nullptr ? py::str(raised->type().attr("__name__")).cast<std::string>()
+                             : std::string("a wrong return type")) +
+          "; it must return s3native.Credentials";
       return error;
     }
   };
@@ -87,7 +91,8 @@ void ReadCredentials(const py::dict& options, ConfigOptions* out) {
   if (credentials.is_none()) return;
   if (py::isinstance<py::str>(credentials)) {
     if (credentials.cast<std::string>() != "anonymous") {
-      throw py::value_error("credentials must be s3native.Credentials, a function returning them, or \"anonymous\"");
+      throw py::value_error(
+          "credentials must be s3native.Credentials, a function returning them, or \"anonymous\"");
     }
     out->anonymous = true;
   } else if (py::hasattr(credentials, "access_key")) {
@@ -95,16 +100,20 @@ void ReadCredentials(const py::dict& options, ConfigOptions* out) {
   } else if (PyCallable_Check(credentials.ptr()) != 0) {
     out->credentials_callback = CallbackFrom(credentials);
   } else {
-    throw py::type_error(std::string("credentials must be s3native.Credentials, a function returning them, or ") +
-                         "\"anonymous\", not " + Py_TYPE(credentials.ptr())->tp_name);
+    throw py::type_error(
+        std::string("credentials must be s3native.Credentials, a function returning them, or ") +
+        "\"anonymous\", not " + Py_TYPE(credentials.ptr())->tp_name);
   }
 }
 
 const char* Name(RetryMode mode) {
   switch (mode) {
-    case RetryMode::kStandard: return "standard";
-    case RetryMode::kAdaptive: return "adaptive";
-    case RetryMode::kLegacy: return "legacy";
+    case RetryMode::kStandard:
+      return "standard";
+    case RetryMode::kAdaptive:
+      return "adaptive";
+    case RetryMode::kLegacy:
+      return "legacy";
   }
   return "";
 }
@@ -115,11 +124,16 @@ const char* Name(ChecksumPolicy policy) {
 
 const char* Name(CredentialsKind kind) {
   switch (kind) {
-    case CredentialsKind::kDefaultChain: return "default chain";
-    case CredentialsKind::kProfile: return "profile";
-    case CredentialsKind::kStatic: return "static";
-    case CredentialsKind::kCallback: return "function";
-    case CredentialsKind::kAnonymous: return "anonymous";
+    case CredentialsKind::kDefaultChain:
+      return "default chain";
+    case CredentialsKind::kProfile:
+      return "profile";
+    case CredentialsKind::kStatic:
+      return "static";
+    case CredentialsKind::kCallback:
+      return "function";
+    case CredentialsKind::kAnonymous:
+      return "anonymous";
   }
   return "";
 }
@@ -129,7 +143,8 @@ std::string MaskProxy(const std::string& proxy) {
   const size_t at = proxy.rfind('@');
   const size_t scheme = proxy.find("://");
   if (at == std::string::npos) return proxy;
-  return (scheme == std::string::npos ? std::string() : proxy.substr(0, scheme + 3)) + "***" + proxy.substr(at);
+  return (scheme == std::string::npos ? std::string() : proxy.substr(0, scheme + 3)) + "***" +
+         proxy.substr(at);
 }
 
 }  // namespace
@@ -140,9 +155,10 @@ ConfigOptions ConfigOptionsFrom(const py::dict& options) {
   Read(options, "region", &out.region);
   Read(options, "profile", &out.profile);
   ReadCredentials(options, &out);
-  ReadChoice<Addressing>(options, "addressing",
-                         {{"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}},
-                         &out.addressing);
+  ReadChoice<Addressing>(
+      options, "addressing",
+      {{"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}},
+      &out.addressing);
   Read(options, "use_https", &out.use_https);
   Read(options, "verify_ssl", &out.verify_ssl);
   Read(options, "ca_bundle", &out.ca_bundle);
@@ -163,7 +179,8 @@ ConfigOptions ConfigOptionsFrom(const py::dict& options) {
                          {"legacy", RetryMode::kLegacy}},
                         &out.retry_mode);
   const std::initializer_list<std::pair<const char*, ChecksumPolicy>> policies = {
-      {"when_supported", ChecksumPolicy::kWhenSupported}, {"when_required", ChecksumPolicy::kWhenRequired}};
+      {"when_supported", ChecksumPolicy::kWhenSupported},
+      {"when_required", ChecksumPolicy::kWhenRequired}};
   ReadChoice<ChecksumPolicy>(options, "request_checksum", policies, &out.request_checksum);
   ReadChoice<ChecksumPolicy>(options, "response_checksum", policies, &out.response_checksum);
   return out;
@@ -178,7 +195,8 @@ py::dict DescribeConfig(const Config& config) {
   if (config.credentials_kind == CredentialsKind::kStatic) {
     // The last four characters tell two keys apart without giving one away.
     const std::string& key = config.credentials.access_key_id;
-    values["credentials"] = "static ****" + (key.size() > 8 ? key.substr(key.size() - 4) : std::string());
+    values["credentials"] =
+        "static ****" + (key.size() > 8 ? key.substr(key.size() - 4) : std::string());
   }
   values["addressing"] = config.path_style ? "path" : "virtual";
   values["verify_ssl"] = config.verify_ssl;

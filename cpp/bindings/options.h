@@ -1,5 +1,6 @@
 // Keyword arguments of s3native.Client as ConfigOptions, and the resolved Config as a dict.
-// Thread-safety: with the GIL held. Ownership: a credentials function is kept alive by the options made from it.
+// Thread-safety: with the GIL held. Ownership: a credentials function is kept alive by the options
+// made from it.
 #pragma once
 
 #include <pybind11/pybind11.h>

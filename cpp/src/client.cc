@@ -18,12 +18,14 @@ namespace {
 constexpr size_t kDeleteBatch = 1000;
 // Requests of one call in flight where a call makes several.
 constexpr size_t kRequestsInFlight = 32;
-// A coalesced request grows no larger than this, so that one call's requests spread over connections.
+// A coalesced request grows no larger than this, so that one call's requests spread over
+// connections.
 constexpr uint64_t kMaxCoalescedSize = 64ull << 20;
 
 Status CheckRange(const S3Url& url, const std::optional<ByteRange>& range) {
   if (range && range->end && *range->end < range->start) {
-    return InvalidArgument("range " + range->ToString() + " of " + url.ToString() + " ends before it starts");
+    return InvalidArgument("range " + range->ToString() + " of " + url.ToString() +
+                           " ends before it starts");
   }
   return Ok();
 }
@@ -68,13 +70,14 @@ Result<std::vector<Fetched>> PiecesOf(const S3Url& url, const std::vector<ByteRa
     }
     const uint64_t wanted = *ranges[i].end - ranges[i].start;
     const uint64_t there = result.received - std::min(result.received, slice.offset);
-    pieces[i] = {slabs[slice.read], static_cast<size_t>(slice.offset), static_cast<size_t>(std::min(wanted, there)),
-                 result.info};
+    pieces[i] = {slabs[slice.read], static_cast<size_t>(slice.offset),
+                 static_cast<size_t>(std::min(wanted, there)), result.info};
   }
   return pieces;
 }
 
-std::vector<std::pair<S3Url, Error>> FailedDeletes(const std::string& bucket, std::vector<DeleteError> errors) {
+std::vector<std::pair<S3Url, Error>> FailedDeletes(const std::string& bucket,
+                                                   std::vector<DeleteError> errors) {
   std::vector<std::pair<S3Url, Error>> failed;
   for (DeleteError& entry : errors) {
     Error error;
@@ -83,7 +86,8 @@ std::vector<std::pair<S3Url, Error>> FailedDeletes(const std::string& bucket, st
     error.bucket = bucket;
     error.key = entry.key;
     error.s3_code = entry.code;
-    error.message = "deleting s3://" + bucket + "/" + entry.key + " failed: " + entry.code + " (" + entry.message + ")";
+    error.message = "deleting s3://" + bucket + "/" + entry.key + " failed: " + entry.code + " (" +
+                    entry.message + ")";
     failed.emplace_back(S3Url{bucket, std::move(entry.key)}, std::move(error));
   }
   return failed;
@@ -105,16 +109,21 @@ Result<std::shared_ptr<Client>> Client::Create(const ConfigOptions& options) {
 }
 
 Client::Client(Config config, std::shared_ptr<ObjectStore> store)
-    : config_(std::move(config)), store_(std::move(store)), predictor_(std::make_unique<SizePredictor>(config_.part_size)) {}
+    : config_(std::move(config)),
+      store_(std::move(store)),
+      predictor_(std::make_unique<SizePredictor>(config_.part_size)) {}
 
 Client::~Client() = default;
 
-Result<ObjectInfo> Client::Head(const S3Url& url, const std::string& version_id, const CallOptions& call) const {
+Result<ObjectInfo> Client::Head(const S3Url& url, const std::string& version_id,
+                                const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
-  return Await<ObjectInfo>(&limit, [&](auto done) { return store_->Head({url, version_id}, std::move(done)); });
+  return Await<ObjectInfo>(
+      &limit, [&](auto done) { return store_->Head({url, version_id}, std::move(done)); });
 }
 
-Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options, const CallOptions& call) const {
+Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options,
+                            const CallOptions& call) const {
   const Status valid = CheckRange(url, options.range);
   if (!valid.ok()) return valid.error();
   WaitLimit limit(call, config_.total_timeout_s);
@@ -122,61 +131,68 @@ Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options, const
   return RunFetch(&fetch, &limit);
 }
 
-Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination, const FetchOptions& options,
-                                  const CallOptions& call) const {
+Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination,
+                                  const FetchOptions& options, const CallOptions& call) const {
   const Status valid = CheckRange(url, options.range);
   if (!valid.ok()) return valid.error();
   const std::optional<ByteRange>& range = options.range;
   if (range && range->end && *range->end - range->start > destination.size) {
     return InvalidArgument("range " + range->ToString() + " of " + url.ToString() + " has " +
-                           std::to_string(*range->end - range->start) + " bytes, but the buffer holds " +
-                           std::to_string(destination.size));
+                           std::to_string(*range->end - range->start) +
+                           " bytes, but the buffer holds " + std::to_string(destination.size));
   }
   if (range && range->end == range->start) return GetResult{};
   WaitLimit limit(call, config_.total_timeout_s);
-  std::byte spare;  // a zero-sized buffer still asks for one byte, to learn whether the object is empty
+  std::byte
+      spare;  // a zero-sized buffer still asks for one byte, to learn whether the object is empty
   GetRequest request;
   request.url = url;
   request.if_match = options.if_match;
   request.version_id = options.version_id;
   request.destination = destination.size != 0 ? destination : MutableBytes{&spare, 1};
   request.range.start = range ? range->start : 0;
-  request.range.end = range && range->end ? *range->end : request.range.start + request.destination.size;
+  request.range.end =
+      range && range->end ? *range->end : request.range.start + request.destination.size;
   Result<GetResult> got =
       Await<GetResult>(&limit, [&](auto done) { return store_->Get(request, std::move(done)); });
   if (!got.ok() || (range && range->end)) return got;
-  const uint64_t available = got.value().info.size - std::min(got.value().info.size, request.range.start);
+  const uint64_t available =
+      got.value().info.size - std::min(got.value().info.size, request.range.start);
   if (available > destination.size) {
-    return InvalidArgument(url.ToString() + " has " + std::to_string(available) + " bytes to read, but the buffer holds " +
+    return InvalidArgument(url.ToString() + " has " + std::to_string(available) +
+                           " bytes to read, but the buffer holds " +
                            std::to_string(destination.size));
   }
   return got;
 }
 
-Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url, const std::vector<ByteRange>& ranges,
+Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,
+                                               const std::vector<ByteRange>& ranges,
                                                uint64_t coalesce_gap, const FetchOptions& options,
                                                const CallOptions& call) const {
   for (const ByteRange& range : ranges) {
     const Status valid = CheckRange(url, range);
     if (!valid.ok()) return valid.error();
-    if (!range.end) return InvalidArgument("every range of get_ranges needs an end: " + range.ToString());
+    if (!range.end)
+      return InvalidArgument("every range of get_ranges needs an end: " + range.ToString());
   }
   const Result<CoalescePlan> planned = Coalesce(ranges, {coalesce_gap, kMaxCoalescedSize});
   if (!planned.ok()) return planned.error();
   const CoalescePlan& plan = planned.value();
   WaitLimit limit(call, config_.total_timeout_s);
   std::vector<SlabPtr> slabs(plan.reads.size());
-  auto results = AwaitAll<GetResult>(plan.reads.size(), kRequestsInFlight, &limit, [&](size_t i, auto done) {
-    const ByteRange& range = plan.reads[i];
-    slabs[i] = GetProcessMemory().pool->Allocate(*range.end - range.start);
-    GetRequest request;
-    request.url = url;
-    request.range = range;
-    request.destination = {slabs[i]->data(), static_cast<size_t>(*range.end - range.start)};
-    request.if_match = options.if_match;
-    request.version_id = options.version_id;
-    return store_->Get(std::move(request), std::move(done));
-  });
+  auto results =
+      AwaitAll<GetResult>(plan.reads.size(), kRequestsInFlight, &limit, [&](size_t i, auto done) {
+        const ByteRange& range = plan.reads[i];
+        slabs[i] = GetProcessMemory().pool->Allocate(*range.end - range.start);
+        GetRequest request;
+        request.url = url;
+        request.range = range;
+        request.destination = {slabs[i]->data(), static_cast<size_t>(*range.end - range.start)};
+        request.if_match = options.if_match;
+        request.version_id = options.version_id;
+        return store_->Get(std::move(request), std::move(done));
+      });
   if (!results.ok()) return std::move(results).error();
   return PiecesOf(url, ranges, plan, slabs, results.value());
 }
@@ -195,9 +211,11 @@ Result<ListPage> Client::List(const ListRequest& request, const CallOptions& cal
   return Await<ListPage>(&limit, [&](auto done) { return store_->List(request, std::move(done)); });
 }
 
-Status Client::Delete(const S3Url& url, const std::string& version_id, const CallOptions& call) const {
+Status Client::Delete(const S3Url& url, const std::string& version_id,
+                      const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
-  return Await<std::monostate>(&limit, [&](auto done) { return store_->Delete(url, version_id, std::move(done)); });
+  return Await<std::monostate>(
+      &limit, [&](auto done) { return store_->Delete(url, version_id, std::move(done)); });
 }
 
 Result<std::vector<std::pair<S3Url, Error>>> Client::DeleteMany(const std::vector<S3Url>& urls,
@@ -208,13 +226,15 @@ Result<std::vector<std::pair<S3Url, Error>>> Client::DeleteMany(const std::vecto
   for (auto& [bucket, keys] : by_bucket) {
     for (size_t i = 0; i < keys.size(); i += kDeleteBatch) {
       const size_t end = std::min(keys.size(), i + kDeleteBatch);
-      batches.push_back({bucket, {keys.begin() + static_cast<ptrdiff_t>(i), keys.begin() + static_cast<ptrdiff_t>(end)}});
+      batches.push_back(
+          {bucket,
+           {keys.begin() + static_cast<ptrdiff_t>(i), keys.begin() + static_cast<ptrdiff_t>(end)}});
     }
   }
   WaitLimit limit(call, config_.total_timeout_s);
-  auto results = AwaitAll<std::vector<DeleteError>>(batches.size(), 4, &limit, [&](size_t i, auto done) {
-    return store_->DeleteMany(batches[i], std::move(done));
-  });
+  auto results = AwaitAll<std::vector<DeleteError>>(
+      batches.size(), 4, &limit,
+      [&](size_t i, auto done) { return store_->DeleteMany(batches[i], std::move(done)); });
   if (!results.ok()) return std::move(results).error();
   std::vector<std::pair<S3Url, Error>> failed;
   for (size_t i = 0; i < batches.size(); ++i) {
@@ -231,25 +251,30 @@ Result<PutResult> Client::Copy(const CopyRequest& request, const CallOptions& ca
 
 Status Client::CreateBucket(const std::string& bucket, const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
-  return Await<std::monostate>(&limit, [&](auto done) { return store_->CreateBucket(bucket, std::move(done)); });
+  return Await<std::monostate>(
+      &limit, [&](auto done) { return store_->CreateBucket(bucket, std::move(done)); });
 }
 
 Status Client::DeleteBucket(const std::string& bucket, const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
-  return Await<std::monostate>(&limit, [&](auto done) { return store_->DeleteBucket(bucket, std::move(done)); });
+  return Await<std::monostate>(
+      &limit, [&](auto done) { return store_->DeleteBucket(bucket, std::move(done)); });
 }
 
 Result<std::vector<BucketInfo>> Client::ListBuckets(const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
-  return Await<std::vector<BucketInfo>>(&limit, [&](auto done) { return store_->ListBuckets(std::move(done)); });
+  return Await<std::vector<BucketInfo>>(
+      &limit, [&](auto done) { return store_->ListBuckets(std::move(done)); });
 }
 
-Result<size_t> Client::AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms, const CallOptions& call) const {
+Result<size_t> Client::AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms,
+                                         const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
   ListUploadsRequest request{prefix.bucket, prefix.key, "", ""};
   size_t aborted = 0;
   do {
-    auto page = Await<UploadsPage>(&limit, [&](auto done) { return store_->ListUploads(request, std::move(done)); });
+    auto page = Await<UploadsPage>(
+        &limit, [&](auto done) { return store_->ListUploads(request, std::move(done)); });
     if (!page.ok()) return std::move(page).error();
     for (const PendingUpload& upload : page.value().uploads) {
       if (upload.initiated_ms >= older_than_ms) continue;
@@ -265,7 +290,8 @@ Result<size_t> Client::AbortStaleUploads(const S3Url& prefix, int64_t older_than
   return aborted;
 }
 
-Result<std::string> Client::Presign(const S3Url& url, const std::string& method, uint32_t expires_s) const {
+Result<std::string> Client::Presign(const S3Url& url, const std::string& method,
+                                    uint32_t expires_s) const {
   if (!presign_) return InvalidArgument("this store cannot presign URLs");
   return presign_(url, method, expires_s);
 }

@@ -53,8 +53,8 @@ void Fetch::Continue(std::function<void()> arrived) {
 }
 
 void Fetch::Send(GetRequest request, std::function<void()> arrived) {
-  OperationPtr operation =
-      store_.Get(std::move(request), [this, arrived = std::move(arrived)](Result<GetResult> result) {
+  OperationPtr operation = store_.Get(
+      std::move(request), [this, arrived = std::move(arrived)](Result<GetResult> result) {
         OnFirst(std::move(result));
         arrived();  // may hand this fetch to another thread: touch nothing after
       });
@@ -84,7 +84,8 @@ void Fetch::OnFirst(Result<GetResult> result) {
   error_->operation = "GetObject";
   error_->bucket = url_.bucket;
   error_->key = url_.key;
-  error_->message = url_.ToString() + " has " + std::to_string(size - start) + " bytes to read, but " +
+  error_->message = url_.ToString() + " has " + std::to_string(size - start) +
+                    " bytes to read, but " +
                     (continued_ ? std::to_string(fetched_.size) + " arrived"
                                 : "the buffer holds " + std::to_string(destination_.size));
 }

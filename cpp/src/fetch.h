@@ -1,7 +1,7 @@
-// Fetching an object, or a range of one, whose size may be unknown: a first GET of predicted size, and a second for the
-// rest when the object turns out to be larger.
-// Thread-safety: Start and Continue on the caller's thread; the completion may run on a thread of the store, after
-// which the fetch belongs to the caller again. Ownership: keep the fetch alive until its completion has run.
+// Fetching an object, or a range of one, whose size may be unknown: a first GET of predicted size,
+// and a second for the rest when the object turns out to be larger. Thread-safety: Start and
+// Continue on the caller's thread; the completion may run on a thread of the store, after which the
+// fetch belongs to the caller again. Ownership: keep the fetch alive until its completion has run.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,13 @@ namespace s3native {
 
 class Fetch {
  public:
-  Fetch(ObjectStore& store, SlabPool& pool, SizePredictor& predictor, S3Url url, FetchOptions options)
-      : store_(store), pool_(pool), predictor_(predictor), url_(std::move(url)), options_(std::move(options)) {}
+  Fetch(ObjectStore& store, SlabPool& pool, SizePredictor& predictor, S3Url url,
+        FetchOptions options)
+      : store_(store),
+        pool_(pool),
+        predictor_(predictor),
+        url_(std::move(url)),
+        options_(std::move(options)) {}
 
   // Receives into the caller's memory instead of a slab; the range must be given or fit.
   void set_destination(MutableBytes destination) { destination_ = destination; }

@@ -13,14 +13,16 @@ namespace {
 
 // One request on its way.
 struct Entry {
-  Entry(size_t index, ObjectStore& store, SlabPool& pool, SizePredictor& predictor, GetManyRequest request)
-      : index(index), fetch(store, pool, predictor, std::move(request.url), {request.range, "", ""}) {
+  Entry(size_t index, ObjectStore& store, SlabPool& pool, SizePredictor& predictor,
+        GetManyRequest request)
+      : index(index),
+        fetch(store, pool, predictor, std::move(request.url), {request.range, "", ""}) {
     fetch.set_destination(request.destination);
     borrowed = request.destination.data != nullptr;
   }
   const size_t index;
   Fetch fetch;
-  bool borrowed = false;   // the caller's memory: not counted against the budget
+  bool borrowed = false;  // the caller's memory: not counted against the budget
   uint64_t reserved = 0;
 };
 
@@ -34,7 +36,8 @@ struct Arrivals {
 
 class Stream : public GetManyStream {
  public:
-  Stream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor, const GetManyOptions& options)
+  Stream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor,
+         const GetManyOptions& options)
       : store_(store), memory_(memory), predictor_(predictor), options_(options) {}
   ~Stream() override;
 
@@ -61,10 +64,11 @@ class Stream : public GetManyStream {
   size_t in_flight_ = 0;
   uint64_t reserved_ = 0;
   std::map<size_t, std::unique_ptr<Entry>> entries_;  // in flight or queued, by index
-  std::deque<Entry*> queued_;                         // waiting for the budget; true: continue, see needs_more
-  std::map<size_t, GetManyItem> ready_;               // ordered
+  std::deque<Entry*> queued_;            // waiting for the budget; true: continue, see needs_more
+  std::map<size_t, GetManyItem> ready_;  // ordered
   std::deque<GetManyItem> ready_unordered_;
-  std::map<size_t, uint64_t> held_;  // reservations of ready items, released when they are handed out
+  std::map<size_t, uint64_t>
+      held_;  // reservations of ready items, released when they are handed out
 };
 
 Stream::~Stream() {
@@ -77,14 +81,16 @@ Stream::~Stream() {
 }
 
 bool Stream::WantsMore() const {
-  // Twice the concurrency may be waiting to be handed out, so that one slow object does not idle the connections.
+  // Twice the concurrency may be waiting to be handed out, so that one slow object does not idle
+  // the connections.
   const size_t pending = entries_.size() + ready_.size() + ready_unordered_.size();
   return queued_.empty() && in_flight_ < options_.concurrency && pending < 2 * options_.concurrency;
 }
 
 void Stream::Add(GetManyRequest request) {
   const size_t index = added_++;
-  auto entry = std::make_unique<Entry>(index, store_, *memory_.pool, predictor_, std::move(request));
+  auto entry =
+      std::make_unique<Entry>(index, store_, *memory_.pool, predictor_, std::move(request));
   queued_.push_back(entry.get());
   entries_.emplace(index, std::move(entry));
   StartQueued();
@@ -93,7 +99,8 @@ void Stream::Add(GetManyRequest request) {
 bool Stream::Reserve(Entry* entry, uint64_t size) {
   if (entry->borrowed) return true;
   // The request that the caller waits for next must not wait for memory that later ones hold.
-  const bool must = reserved_ == 0 || in_flight_ == 0 || (options_.ordered && entry->index == next_out_);
+  const bool must =
+      reserved_ == 0 || in_flight_ == 0 || (options_.ordered && entry->index == next_out_);
   if (!memory_.budget->TryReserve(size, must ? 0 : reserved_)) return false;
   entry->reserved += size;
   reserved_ += size;
@@ -104,7 +111,8 @@ void Stream::StartQueued() {
   while (!queued_.empty()) {
     Entry* entry = queued_.front();
     const bool first = !entry->fetch.NeedsMore();
-    const size_t size = SlabPool::SizeClass(first ? entry->fetch.FirstSize() : entry->fetch.MoreSize());
+    const size_t size =
+        SlabPool::SizeClass(first ? entry->fetch.FirstSize() : entry->fetch.MoreSize());
     if (!Reserve(entry, size)) return;
     queued_.pop_front();
     Launch(entry, first);
@@ -209,7 +217,8 @@ Result<std::optional<GetManyItem>> Stream::Next(const CallOptions& call) {
 
 }  // namespace
 
-std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor,
+std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory,
+                                                 SizePredictor& predictor,
                                                  const GetManyOptions& options) {
   return std::make_unique<Stream>(store, memory, predictor, options);
 }

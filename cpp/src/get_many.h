@@ -1,5 +1,6 @@
 // The stream behind Client::GetMany.
-// Thread-safety: as GetManyStream. Ownership: the store, memory and predictor must outlive the stream.
+// Thread-safety: as GetManyStream. Ownership: the store, memory and predictor must outlive the
+// stream.
 #pragma once
 
 #include <memory>
@@ -10,7 +11,8 @@
 
 namespace s3native {
 
-std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor,
+std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory,
+                                                 SizePredictor& predictor,
                                                  const GetManyOptions& options);
 
 }  // namespace s3native

@@ -23,7 +23,8 @@ ProcessMemory& GetProcessMemory() {
   Generation* mine = current.load();
   while (mine == nullptr || mine->pid != pid) {
     auto* fresh = new Generation{
-        pid, {std::make_shared<SlabPool>(kInitialLimit), std::make_unique<MemoryBudget>(kInitialLimit)}};
+        pid,
+        {std::make_shared<SlabPool>(kInitialLimit), std::make_unique<MemoryBudget>(kInitialLimit)}};
     if (current.compare_exchange_strong(mine, fresh)) return fresh->memory;
     delete fresh;
   }

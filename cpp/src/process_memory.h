@@ -1,6 +1,7 @@
 // The pool and the budget that every client, reader and writer of this process shares.
-// Thread-safety: any thread. Ownership: never destroyed, so that slabs may outlive everything; a forked child gets its
-// own on first use, since the parent's locks may have been held by threads that do not exist there.
+// Thread-safety: any thread. Ownership: never destroyed, so that slabs may outlive everything; a
+// forked child gets its own on first use, since the parent's locks may have been held by threads
+// that do not exist there.
 #pragma once
 
 #include <memory>

@@ -10,7 +10,8 @@
 namespace s3native {
 namespace {
 
-// Parts in flight: enough to keep every connection sending, few enough to bound what a retry storm repeats.
+// Parts in flight: enough to keep every connection sending, few enough to bound what a retry storm
+// repeats.
 constexpr size_t kPartsInFlight = 16;
 // Above this S3 refuses CopyObject and wants UploadPartCopy.
 constexpr uint64_t kMaxSingleCopySize = 5ull << 30;
@@ -29,14 +30,16 @@ void Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
   }
 }
 
-using PartStarter = std::function<OperationPtr(size_t index, const std::string& upload_id, Completion<CompletedPart>)>;
+using PartStarter = std::function<OperationPtr(size_t index, const std::string& upload_id,
+                                               Completion<CompletedPart>)>;
 
 // Create, parts, complete; aborted if anything fails before the completion is acknowledged.
-Result<PutResult> RunUpload(ObjectStore& store, const CreateUploadRequest& create, size_t part_count,
-                            const PartStarter& start_part, const std::function<void(CompleteUploadRequest*)>& finish,
+Result<PutResult> RunUpload(ObjectStore& store, const CreateUploadRequest& create,
+                            size_t part_count, const PartStarter& start_part,
+                            const std::function<void(CompleteUploadRequest*)>& finish,
                             WaitLimit* limit) {
-  Result<std::string> upload_id =
-      Await<std::string>(limit, [&](auto done) { return store.CreateUpload(create, std::move(done)); });
+  Result<std::string> upload_id = Await<std::string>(
+      limit, [&](auto done) { return store.CreateUpload(create, std::move(done)); });
   if (!upload_id.ok()) return std::move(upload_id).error();
   auto parts = AwaitAll<CompletedPart>(part_count, kPartsInFlight, limit, [&](size_t i, auto done) {
     return start_part(i, upload_id.value(), std::move(done));
@@ -52,48 +55,54 @@ Result<PutResult> RunUpload(ObjectStore& store, const CreateUploadRequest& creat
   complete.options.if_none_match = create.options.if_none_match;
   complete.options.if_match = create.options.if_match;
   finish(&complete);
-  Result<PutResult> completed =
-      Await<PutResult>(limit, [&](auto done) { return store.CompleteUpload(complete, std::move(done)); });
+  Result<PutResult> completed = Await<PutResult>(
+      limit, [&](auto done) { return store.CompleteUpload(complete, std::move(done)); });
   if (!completed.ok()) Abort(store, create.url, upload_id.value());
   return completed;
 }
 
 Status CheckChecksum(const PutResult& result, const std::string& sent, const S3Url& url) {
-  if (sent.empty() || result.checksum_crc64nvme.empty() || result.checksum_crc64nvme == sent) return Ok();
+  if (sent.empty() || result.checksum_crc64nvme.empty() || result.checksum_crc64nvme == sent)
+    return Ok();
   Error error;
   error.code = ErrorCode::kIntegrity;
   error.operation = "PutObject";
   error.bucket = url.bucket;
   error.key = url.key;
-  error.message = "the server stored " + url.ToString() + " with CRC64NVME " + result.checksum_crc64nvme +
-                  " although " + sent + " was sent; delete it and upload again";
+  error.message = "the server stored " + url.ToString() + " with CRC64NVME " +
+                  result.checksum_crc64nvme + " although " + sent +
+                  " was sent; delete it and upload again";
   return error;
 }
 
-Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes data, const UploadOptions& options,
-                              bool checksum, WaitLimit* limit) {
+Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes data,
+                              const UploadOptions& options, bool checksum, WaitLimit* limit) {
   PutRequest put;
   put.url = url;
   put.body = data;
   put.options = options.object;
   if (checksum) put.checksum_crc64nvme = Crc64ToBase64(Crc64Nvme(data.data, data.size));
-  Result<PutResult> result = Await<PutResult>(limit, [&](auto done) { return store.Put(put, std::move(done)); });
+  Result<PutResult> result =
+      Await<PutResult>(limit, [&](auto done) { return store.Put(put, std::move(done)); });
   if (!result.ok()) return result;
   const Status same = CheckChecksum(result.value(), put.checksum_crc64nvme, url);
   if (!same.ok()) return same.error();
   return result;
 }
 
-Result<PutResult> UploadParts(ObjectStore& store, const S3Url& url, ConstBytes data, const UploadOptions& options,
-                              const PartPlan& plan, bool checksum, WaitLimit* limit) {
+Result<PutResult> UploadParts(ObjectStore& store, const S3Url& url, ConstBytes data,
+                              const UploadOptions& options, const PartPlan& plan, bool checksum,
+                              WaitLimit* limit) {
   uint64_t object_crc = 0;
-  const auto start_part = [&](size_t i, const std::string& upload_id, Completion<CompletedPart> done) {
+  const auto start_part = [&](size_t i, const std::string& upload_id,
+                              Completion<CompletedPart> done) {
     UploadPartRequest part;
     part.url = url;
     part.upload_id = upload_id;
     part.part_number = static_cast<int>(i) + 1;
     const uint64_t offset = i * plan.part_size;
-    part.body = {data.data + offset, static_cast<size_t>(std::min<uint64_t>(plan.part_size, data.size - offset))};
+    part.body = {data.data + offset,
+                 static_cast<size_t>(std::min<uint64_t>(plan.part_size, data.size - offset))};
     if (checksum) {
       // On the caller's thread, which would only wait: the event loops keep sending meanwhile.
       const uint64_t crc = Crc64Nvme(part.body.data, part.body.size);
@@ -124,11 +133,12 @@ PutOptions OptionsForCopy(const CopyRequest& request, const ObjectInfo& source) 
   return options;
 }
 
-Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request, const ObjectInfo& source,
-                            WaitLimit* limit) {
+Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request,
+                            const ObjectInfo& source, WaitLimit* limit) {
   const Result<PartPlan> plan = PlanParts(source.size, kCopyPartSize);
   if (!plan.ok()) return plan.error();
-  const auto start_part = [&](size_t i, const std::string& upload_id, Completion<CompletedPart> done) {
+  const auto start_part = [&](size_t i, const std::string& upload_id,
+                              Completion<CompletedPart> done) {
     UploadPartCopyRequest part;
     part.source = request.source;
     part.source_etag = source.etag;
@@ -141,16 +151,19 @@ Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request, cons
     return store.UploadPartCopy(std::move(part), std::move(done));
   };
   const CreateUploadRequest create{request.url, OptionsForCopy(request, source), false};
-  return RunUpload(store, create, plan.value().part_count, start_part,
-                   [&](CompleteUploadRequest* complete) { complete->object_size = source.size; }, limit);
+  return RunUpload(
+      store, create, plan.value().part_count, start_part,
+      [&](CompleteUploadRequest* complete) { complete->object_size = source.size; }, limit);
 }
 
 }  // namespace
 
-Result<PutResult> UploadBytes(ObjectStore& store, const Config& config, const S3Url& url, ConstBytes data,
-                              const UploadOptions& options, const CallOptions& call) {
+Result<PutResult> UploadBytes(ObjectStore& store, const Config& config, const S3Url& url,
+                              ConstBytes data, const UploadOptions& options,
+                              const CallOptions& call) {
   WaitLimit limit(call, config.total_timeout_s);
-  const bool checksum = options.checksum.value_or(config.request_checksum == ChecksumPolicy::kWhenSupported);
+  const bool checksum =
+      options.checksum.value_or(config.request_checksum == ChecksumPolicy::kWhenSupported);
   const uint64_t part_size = options.part_size != 0 ? options.part_size : config.part_size;
   const Result<PartPlan> plan = PlanParts(data.size, part_size);
   if (!plan.ok()) return plan.error();
@@ -165,7 +178,8 @@ Result<PutResult> CopyObject(ObjectStore& store, const Config& config, const Cop
     return store.Head({request.source, request.source_version_id}, std::move(done));
   });
   if (!source.ok()) return std::move(source).error();
-  if (source.value().size > kMaxSingleCopySize) return CopyParts(store, request, source.value(), &limit);
+  if (source.value().size > kMaxSingleCopySize)
+    return CopyParts(store, request, source.value(), &limit);
   CopyRequest pinned = request;
   if (pinned.source_etag.empty()) pinned.source_etag = source.value().etag;
   return Await<PutResult>(&limit, [&](auto done) { return store.Copy(pinned, std::move(done)); });

@@ -12,7 +12,8 @@ const std::optional<Error>& WaitLimit::Expired() {
     reason_.emplace();
     reason_->code = ErrorCode::kTimeout;
     reason_->retryable = true;
-    reason_->message = "the call took longer than total_timeout (" + std::to_string(timeout_s_) + " s)";
+    reason_->message =
+        "the call took longer than total_timeout (" + std::to_string(timeout_s_) + " s)";
   }
   return reason_;
 }

@@ -1,6 +1,7 @@
 // Waiting on the calling thread for operations of a store.
-// Thread-safety: each object belongs to the waiting thread; completions may come from any. Ownership: state is shared
-// with the completions, so a wait that ends early leaves nothing dangling.
+// Thread-safety: each object belongs to the waiting thread; completions may come from any.
+// Ownership: state is shared with the completions, so a wait that ends early leaves nothing
+// dangling.
 #pragma once
 
 #include <chrono>
@@ -16,7 +17,8 @@
 
 namespace s3native {
 
-// How often a wait asks whether it is interrupted: well below the 200 ms within which Ctrl-C must end it.
+// How often a wait asks whether it is interrupted: well below the 200 ms within which Ctrl-C must
+// end it.
 inline constexpr std::chrono::milliseconds kInterruptPoll{50};
 
 // Ends a wait: interrupted by the caller, or past the total timeout.
@@ -37,8 +39,8 @@ class WaitLimit {
   std::optional<Error> reason_;
 };
 
-// Starts one operation and waits for its completion. Cancels it when `limit` says so, and still waits: the memory it
-// was given is free when this returns.
+// Starts one operation and waits for its completion. Cancels it when `limit` says so, and still
+// waits: the memory it was given is free when this returns.
 template <typename T, typename Starter>
 Result<T> Await(WaitLimit* limit, Starter&& start) {
   struct State {
@@ -54,7 +56,8 @@ Result<T> Await(WaitLimit* limit, Starter&& start) {
   });
   std::unique_lock lock(state->mutex);
   bool cancelled = false;
-  while (!state->arrived.wait_for(lock, kInterruptPoll, [&] { return state->result.has_value(); })) {
+  while (
+      !state->arrived.wait_for(lock, kInterruptPoll, [&] { return state->result.has_value(); })) {
     lock.unlock();
     if (!cancelled && limit->Expired()) {
       operation->Cancel();
@@ -66,8 +69,8 @@ Result<T> Await(WaitLimit* limit, Starter&& start) {
   return std::move(*state->result);
 }
 
-// Runs `count` operations, at most `window` in flight, and returns their results in order, or the first error once
-// none is in flight any more. `start(i, completion)` is called on this thread.
+// Runs `count` operations, at most `window` in flight, and returns their results in order, or the
+// first error once none is in flight any more. `start(i, completion)` is called on this thread.
 template <typename T, typename Starter>
 Result<std::vector<T>> AwaitAll(size_t count, size_t window, WaitLimit* limit, Starter&& start) {
   struct State {
@@ -83,8 +86,10 @@ Result<std::vector<T>> AwaitAll(size_t count, size_t window, WaitLimit* limit, S
   auto launch = [&](size_t i) {
     return start(i, [state, i](Result<T> result) {
       std::lock_guard lock(state->mutex);
-      if (result.ok()) state->results[i].emplace(std::move(result).value());
-      else if (!state->error) state->error = std::move(result).error();
+      if (result.ok())
+        state->results[i].emplace(std::move(result).value());
+      else if (!state->error)
+        state->error = std::move(result).error();
       --state->in_flight;
       state->arrived.notify_one();
     });

@@ -113,10 +113,7 @@ class Client:
         endpoint: str | None = None,
         region: str | None = None,
         profile: str | None = None,
-        credentials: Credentials
-        | Callable[[], Credentials]
-        | Literal["anonymous"]
-        | None = None,
+        credentials: Credentials | Callable[[], Credentials] | Literal["anonymous"] | None = None,
         addressing: Literal["auto", "path", "virtual"] | None = None,
         use_https: bool | None = None,
         verify_ssl: bool | None = None,
@@ -355,7 +352,7 @@ class Client:
         """Deletes an empty bucket."""
         self._engine.delete_bucket(bucket)
 
-    def list_buckets(self) -> "list[BucketInfo]":
+    def list_buckets(self) -> list[BucketInfo]:
         """The buckets these credentials own."""
         return [BucketInfo(name, created) for name, created in self._engine.list_buckets()]
 
@@ -368,7 +365,11 @@ class Client:
         return self._engine.abort_stale_uploads(prefix, int(before.timestamp() * 1000))
 
     def presign(
-        self, url: str, *, method: Literal["GET", "PUT", "HEAD", "DELETE"] = "GET", expires: int = 3600
+        self,
+        url: str,
+        *,
+        method: Literal["GET", "PUT", "HEAD", "DELETE"] = "GET",
+        expires: int = 3600,
     ) -> str:
         """A URL that allows `method` on the object for `expires` seconds without credentials."""
         return self._engine.presign(url, method, expires)

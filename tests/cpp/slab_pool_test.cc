@@ -131,7 +131,9 @@ TEST(SlabPool, WithoutIdleLimitKeepsNothing) {
 
 TEST(SlabPool, TrimsDownToWhatIsAsked) {
   const auto pool = MakePool(64 * kMiB);
-  { const SlabPtr a = pool->Allocate(kMiB), b = pool->Allocate(kMiB), c = pool->Allocate(kPage); }
+  {
+    const SlabPtr a = pool->Allocate(kMiB), b = pool->Allocate(kMiB), c = pool->Allocate(kPage);
+  }
   pool->Trim(kMiB + kPage);
   EXPECT_LE(pool->stats().idle_bytes, kMiB + kPage);
   EXPECT_GT(pool->stats().idle_bytes, 0u);
@@ -142,7 +144,9 @@ TEST(SlabPool, TrimsDownToWhatIsAsked) {
 
 TEST(SlabPool, LoweringTheLimitUnmapsAtOnce) {
   const auto pool = MakePool(64 * kMiB);
-  { const SlabPtr a = pool->Allocate(kMiB), b = pool->Allocate(kMiB); }
+  {
+    const SlabPtr a = pool->Allocate(kMiB), b = pool->Allocate(kMiB);
+  }
   pool->set_idle_limit(kMiB);
   EXPECT_EQ(pool->stats().idle_bytes, kMiB);
   pool->set_idle_limit(0);

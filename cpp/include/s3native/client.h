@@ -1,8 +1,9 @@
-// The engine's front door: every operation as a blocking call on an ObjectStore, and streams of many GETs.
+// The engine's front door: every operation as a blocking call on an ObjectStore, and streams of
+// many GETs.
 //
-// Thread-safety: all methods of Client, any thread, any number at once. A GetManyStream belongs to one thread at a time.
-// Ownership: clients are shared; memory handed in is borrowed until the call returns (for GetManyStream: until its
-// destruction), memory handed out is a Slab.
+// Thread-safety: all methods of Client, any thread, any number at once. A GetManyStream belongs to
+// one thread at a time. Ownership: clients are shared; memory handed in is borrowed until the call
+// returns (for GetManyStream: until its destruction), memory handed out is a Slab.
 #pragma once
 
 #include <chrono>
@@ -23,8 +24,8 @@ class SizePredictor;
 
 // How a caller can end a wait.
 struct CallOptions {
-  // Asked about every 50 ms while waiting, on the waiting thread; true cancels the operation and ends the wait with
-  // kCancelled once the operation has let go of all memory.
+  // Asked about every 50 ms while waiting, on the waiting thread; true cancels the operation and
+  // ends the wait with kCancelled once the operation has let go of all memory.
   std::function<bool()> interrupted;
 };
 
@@ -72,7 +73,8 @@ class GetManyStream {
   // True while another request may be added without growing what is held.
   virtual bool WantsMore() const = 0;
   virtual void Add(GetManyRequest request) = 0;
-  // The next item, in order or as completed; absent when nothing is left. An Error only when interrupted.
+  // The next item, in order or as completed; absent when nothing is left. An Error only when
+  // interrupted.
   virtual Result<std::optional<GetManyItem>> Next(const CallOptions& call) = 0;
 };
 
@@ -87,16 +89,19 @@ class Client : public std::enable_shared_from_this<Client> {
   const Config& config() const { return config_; }
   ObjectStore& store() const { return *store_; }
 
-  Result<ObjectInfo> Head(const S3Url& url, const std::string& version_id, const CallOptions& call) const;
+  Result<ObjectInfo> Head(const S3Url& url, const std::string& version_id,
+                          const CallOptions& call) const;
   Result<Fetched> Get(const S3Url& url, const FetchOptions& options, const CallOptions& call) const;
   Result<GetResult> GetInto(const S3Url& url, MutableBytes destination, const FetchOptions& options,
                             const CallOptions& call) const;
-  // One piece per range, in the order given; ranges at most `coalesce_gap` bytes apart share a request.
+  // One piece per range, in the order given; ranges at most `coalesce_gap` bytes apart share a
+  // request.
   Result<std::vector<Fetched>> GetRanges(const S3Url& url, const std::vector<ByteRange>& ranges,
                                          uint64_t coalesce_gap, const FetchOptions& options,
                                          const CallOptions& call) const;
   std::unique_ptr<GetManyStream> GetMany(const GetManyOptions& options) const;
-  Result<PutResult> Put(const S3Url& url, ConstBytes data, const UploadOptions& options, const CallOptions& call) const;
+  Result<PutResult> Put(const S3Url& url, ConstBytes data, const UploadOptions& options,
+                        const CallOptions& call) const;
   Result<ListPage> List(const ListRequest& request, const CallOptions& call) const;
   Status Delete(const S3Url& url, const std::string& version_id, const CallOptions& call) const;
   // Batches of 1 000 within each bucket; one entry for each key that could not be deleted.
@@ -108,9 +113,12 @@ class Client : public std::enable_shared_from_this<Client> {
   Status DeleteBucket(const std::string& bucket, const CallOptions& call) const;
   Result<std::vector<BucketInfo>> ListBuckets(const CallOptions& call) const;
   // Aborts pending uploads below `prefix` older than `older_than_ms`; returns how many.
-  Result<size_t> AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms, const CallOptions& call) const;
-  // A URL that allows `method` on the object for `expires_s` seconds (1 to 604 800) without credentials.
-  Result<std::string> Presign(const S3Url& url, const std::string& method, uint32_t expires_s) const;
+  Result<size_t> AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms,
+                                   const CallOptions& call) const;
+  // A URL that allows `method` on the object for `expires_s` seconds (1 to 604 800) without
+  // credentials.
+  Result<std::string> Presign(const S3Url& url, const std::string& method,
+                              uint32_t expires_s) const;
 
  private:
   const Config config_;

@@ -1,5 +1,6 @@
-// Where to connect, as whom, and how hard to try: explicit arguments, then environment, then profile, then default.
-// Thread-safety: plain values; ResolveConfig is pure but for the files it reads through `read_file`.
+// Where to connect, as whom, and how hard to try: explicit arguments, then environment, then
+// profile, then default. Thread-safety: plain values; ResolveConfig is pure but for the files it
+// reads through `read_file`.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ struct Credentials {
   std::optional<int64_t> expiry_unix_s;
 };
 
-// Returns fresh credentials. Called on a caller's thread, never on a thread of the engine, one call at a time.
+// Returns fresh credentials. Called on a caller's thread, never on a thread of the engine, one call
+// at a time.
 using CredentialsCallback = std::function<Result<Credentials>()>;
 
 // Explicit arguments; an empty optional leaves the choice to environment, profile and default.
@@ -62,21 +64,23 @@ enum class CredentialsKind { kDefaultChain, kProfile, kStatic, kCallback, kAnony
 // The resolved configuration.
 struct Config {
   std::string scheme = "https";
-  std::string host;          // without port; IPv6 without brackets; Amazon: s3.<region>.amazonaws.com
-  uint16_t port = 443;       // the scheme's default when none was given
+  std::string host;     // without port; IPv6 without brackets; Amazon: s3.<region>.amazonaws.com
+  uint16_t port = 443;  // the scheme's default when none was given
   bool custom_endpoint = false;  // not Amazon
   std::string region = "us-east-1";
   std::string profile = "default";
-  std::string config_file;       // as the CRT shall read them, for credentials
+  std::string config_file;  // as the CRT shall read them, for credentials
   std::string credentials_file;
   CredentialsKind credentials_kind = CredentialsKind::kDefaultChain;
   Credentials credentials;  // for kStatic
   CredentialsCallback credentials_callback;
   Addressing addressing = Addressing::kAuto;
-  bool path_style = false;  // always; under kAuto some buckets of Amazon take path style too, see RequestPath
+  bool path_style =
+      false;  // always; under kAuto some buckets of Amazon take path style too, see RequestPath
   bool verify_ssl = true;
   std::string ca_bundle;
-  std::string proxy;  // "http://[user:password@]host:port", may hold a secret; empty: none applies to this endpoint
+  std::string proxy;  // "http://[user:password@]host:port", may hold a secret; empty: none applies
+                      // to this endpoint
   bool ec2_metadata_disabled = false;
 
   // 8 MiB: the field's default, and where CPU per byte stops falling.
@@ -94,9 +98,9 @@ struct Config {
   ChecksumPolicy request_checksum = ChecksumPolicy::kWhenSupported;
   ChecksumPolicy response_checksum = ChecksumPolicy::kWhenSupported;
 
-  // Field name -> where its value came from: "argument", "environment AWS_REGION", "profile dev", "default", or
-  // "endpoint" for what follows from the endpoint (region, scheme). Every field but `credentials` and
-  // `credentials_callback` has an entry; theirs is credentials_kind's.
+  // Field name -> where its value came from: "argument", "environment AWS_REGION", "profile dev",
+  // "default", or "endpoint" for what follows from the endpoint (region, scheme). Every field but
+  // `credentials` and `credentials_callback` has an entry; theirs is credentials_kind's.
   std::map<std::string, std::string> sources;
 };
 
@@ -108,13 +112,16 @@ struct ConfigInputs {
   uint32_t cores = 0;
 };
 
-// The process environment, the file system, the memory and cores this process may use (container limits included).
+// The process environment, the file system, the memory and cores this process may use (container
+// limits included).
 ConfigInputs SystemConfigInputs();
 
-// kInvalidArgument names the argument, variable or file and line; values that may be secret are never quoted.
+// kInvalidArgument names the argument, variable or file and line; values that may be secret are
+// never quoted.
 Result<Config> ResolveConfig(const ConfigOptions& options, const ConfigInputs& inputs);
 
-// host[:port] as it goes into the Host header of a request for `bucket` (empty: the service itself).
+// host[:port] as it goes into the Host header of a request for `bucket` (empty: the service
+// itself).
 std::string RequestAuthority(const Config& config, const std::string& bucket);
 // Percent-encoded path of a request for `bucket` and `key`, starting with "/".
 std::string RequestPath(const Config& config, const std::string& bucket, std::string_view key);

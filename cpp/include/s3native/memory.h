@@ -1,4 +1,5 @@
-// The process's memory: one budget for everything in flight, one pool of slabs for what is received.
+// The process's memory: one budget for everything in flight, one pool of slabs for what is
+// received.
 #pragma once
 
 #include <atomic>
@@ -27,7 +28,7 @@ class Slab {
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
-  std::byte* data() const { return data_; }    // aligned to 4096 bytes
+  std::byte* data() const { return data_; }      // aligned to 4096 bytes
   size_t capacity() const { return capacity_; }  // bytes
 
  private:
@@ -45,16 +46,18 @@ struct SlabPoolStats {
 };
 
 // Size-classed slabs of mapped memory, reused so that pages are faulted in once.
-// Thread-safety: all methods, any thread; never called from engine callbacks except for returning slabs.
-// Ownership: create with std::make_shared; slabs keep the pool alive.
+// Thread-safety: all methods, any thread; never called from engine callbacks except for returning
+// slabs. Ownership: create with std::make_shared; slabs keep the pool alive.
 class SlabPool : public std::enable_shared_from_this<SlabPool> {
  public:
-  // Idle memory kept never exceeds `idle_limit` bytes. Where it would, the other size classes give way to the one just
-  // returned, so that a change of sizes does not leave the pool full of slabs that nobody asks for.
+  // Idle memory kept never exceeds `idle_limit` bytes. Where it would, the other size classes give
+  // way to the one just returned, so that a change of sizes does not leave the pool full of slabs
+  // that nobody asks for.
   explicit SlabPool(uint64_t idle_limit) : idle_limit_(idle_limit) {}
   ~SlabPool();
 
-  // A slab of at least `size` bytes (its class's size). Throws std::bad_alloc when the kernel refuses.
+  // A slab of at least `size` bytes (its class's size). Throws std::bad_alloc when the kernel
+  // refuses.
   SlabPtr Allocate(size_t size);
   // The size class that Allocate(size) takes: at most 12.5 % or one page above it.
   static size_t SizeClass(size_t size);
@@ -75,10 +78,10 @@ class SlabPool : public std::enable_shared_from_this<SlabPool> {
   SlabPoolStats stats_;
 };
 
-// Bytes that may be in flight at once. Streams reserve before they start a transfer and release when it has left
-// their hands; at the limit they wait. A stream that holds nothing is always granted one reservation, so nobody
-// deadlocks and a piece larger than the whole budget still moves.
-// Thread-safety: all methods, any thread.
+// Bytes that may be in flight at once. Streams reserve before they start a transfer and release
+// when it has left their hands; at the limit they wait. A stream that holds nothing is always
+// granted one reservation, so nobody deadlocks and a piece larger than the whole budget still
+// moves. Thread-safety: all methods, any thread.
 class MemoryBudget {
  public:
   explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
@@ -88,10 +91,11 @@ class MemoryBudget {
   // Reserves if it fits or if `stream_holds` (what this stream has reserved already) is 0.
   bool TryReserve(uint64_t size, uint64_t stream_holds);
   void Release(uint64_t size);
-  // How often something was released. Read it before TryReserve and pass it to WaitForRelease: a release between the
-  // two is then not missed.
+  // How often something was released. Read it before TryReserve and pass it to WaitForRelease: a
+  // release between the two is then not missed.
   uint64_t release_count() const;
-  // Blocks until release_count() differs from `seen` or `timeout_ms` passed (0 or less: does not block).
+  // Blocks until release_count() differs from `seen` or `timeout_ms` passed (0 or less: does not
+  // block).
   void WaitForRelease(uint64_t seen, int timeout_ms);
   // Blocks until something is released from now on or `timeout_ms` passed.
   void WaitForRelease(int timeout_ms);

@@ -21,8 +21,10 @@ struct S3Url {
   std::string ToString() const { return "s3://" + bucket + "/" + key; }
 };
 
-// Parses "s3://bucket/key". The key is everything after the first slash, taken literally: '?', '#', '%', spaces,
-// "//" and a leading slash are part of it. kInvalidArgument names the URL when the scheme or the bucket is wrong.
+// Parses "s3://bucket/key". The key is everything after the first slash, taken literally: '?', '#',
+// '%', spaces,
+// "//" and a leading slash are part of it. kInvalidArgument names the URL when the scheme or the
+// bucket is wrong.
 Result<S3Url> ParseS3Url(std::string_view url);
 
 // As ParseS3Url, and the key must not be empty.
@@ -38,8 +40,8 @@ struct ByteRange {
   std::string ToHttpHeader() const;  // "bytes=0-9" or "bytes=5-"; an empty range has no header form
 };
 
-// "bytes 0-9/100" as a server sends it. `size` is the object's size, absent for "bytes 0-9/*"; `range` is absent for
-// "bytes */100".
+// "bytes 0-9/100" as a server sends it. `size` is the object's size, absent for "bytes 0-9/*";
+// `range` is absent for "bytes */100".
 struct ContentRange {
   std::optional<ByteRange> range;
   std::optional<uint64_t> size;
@@ -49,8 +51,8 @@ std::optional<ContentRange> ParseContentRange(std::string_view header);
 // What HEAD, GET and LIST say about an object. Fields the server did not send are empty.
 struct ObjectInfo {
   std::string key;
-  uint64_t size = 0;  // of the whole object, bytes
-  std::string etag;   // with its quotes, as the server sends it
+  uint64_t size = 0;             // of the whole object, bytes
+  std::string etag;              // with its quotes, as the server sends it
   int64_t last_modified_ms = 0;  // Unix time, milliseconds; 0: not sent
   std::string version_id;
   std::string storage_class;

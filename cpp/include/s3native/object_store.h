@@ -1,11 +1,12 @@
-// The seam: everything above it (readers, writers, loaders) moves bytes through an ObjectStore and knows nothing of
-// HTTP or the AWS CRT; everything below implements it.
+// The seam: everything above it (readers, writers, loaders) moves bytes through an ObjectStore and
+// knows nothing of HTTP or the AWS CRT; everything below implements it.
 //
-// Thread-safety: every method may be called from any thread. None blocks on the network. Each accepted operation ends
-// in exactly one call of its completion, from a thread of the store (or inline, for stores without threads);
-// completions must be short: no blocking, no allocation of slabs, no Python.
-// Ownership: destination and source memory belongs to the caller and must stay valid until the completion runs, which
-// is not before the last write to (or read of) it, cancelled and failed operations included.
+// Thread-safety: every method may be called from any thread. None blocks on the network. Each
+// accepted operation ends in exactly one call of its completion, from a thread of the store (or
+// inline, for stores without threads); completions must be short: no blocking, no allocation of
+// slabs, no Python. Ownership: destination and source memory belongs to the caller and must stay
+// valid until the completion runs, which is not before the last write to (or read of) it, cancelled
+// and failed operations included.
 #pragma once
 
 #include <cstddef>
@@ -39,22 +40,26 @@ using Completion = std::function<void(Result<T>)>;
 class Operation {
  public:
   virtual ~Operation() = default;
-  // Asks to stop; the completion still runs, with kCancelled or with the outcome that came first. Any thread, any time.
+  // Asks to stop; the completion still runs, with kCancelled or with the outcome that came first.
+  // Any thread, any time.
   virtual void Cancel() = 0;
 };
 using OperationPtr = std::shared_ptr<Operation>;
 
 struct GetRequest {
   S3Url url;
-  ByteRange range;           // must not be empty; starts at or behind the object's end (0 included): kRange
-  MutableBytes destination;  // receives range.start at data[0]; smaller than the range: kInvalidArgument
-  std::string if_match;      // ETag with quotes; empty: the first response's ETag pins the later ones
+  ByteRange range;  // must not be empty; starts at or behind the object's end: kRange, but from
+                    // byte 0 an empty object is zero bytes
+  MutableBytes
+      destination;  // receives range.start at data[0]; smaller than the range: kInvalidArgument
+  std::string if_match;  // ETag with quotes; empty: the first response's ETag pins the later ones
   std::string version_id;
 };
 
 struct GetResult {
-  uint64_t received = 0;  // bytes written to the destination; less than asked for only at the object's end
-  ObjectInfo info;        // of the whole object
+  uint64_t received =
+      0;  // bytes written to the destination; less than asked for only at the object's end
+  ObjectInfo info;  // of the whole object
   bool checksum_validated = false;
 };
 
@@ -199,16 +204,22 @@ class ObjectStore {
   // One request each, sent from the caller's memory.
   virtual OperationPtr Put(PutRequest request, Completion<PutResult> done) = 0;
   virtual OperationPtr UploadPart(UploadPartRequest request, Completion<CompletedPart> done) = 0;
-  virtual OperationPtr UploadPartCopy(UploadPartCopyRequest request, Completion<CompletedPart> done) = 0;
+  virtual OperationPtr UploadPartCopy(UploadPartCopyRequest request,
+                                      Completion<CompletedPart> done) = 0;
 
-  virtual OperationPtr CreateUpload(CreateUploadRequest request, Completion<std::string> done) = 0;  // upload ID
-  virtual OperationPtr CompleteUpload(CompleteUploadRequest request, Completion<PutResult> done) = 0;
-  virtual OperationPtr AbortUpload(S3Url url, std::string upload_id, Completion<std::monostate> done) = 0;
+  virtual OperationPtr CreateUpload(CreateUploadRequest request,
+                                    Completion<std::string> done) = 0;  // upload ID
+  virtual OperationPtr CompleteUpload(CompleteUploadRequest request,
+                                      Completion<PutResult> done) = 0;
+  virtual OperationPtr AbortUpload(S3Url url, std::string upload_id,
+                                   Completion<std::monostate> done) = 0;
   virtual OperationPtr ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) = 0;
 
   virtual OperationPtr List(ListRequest request, Completion<ListPage> done) = 0;
-  virtual OperationPtr Delete(S3Url url, std::string version_id, Completion<std::monostate> done) = 0;
-  virtual OperationPtr DeleteMany(DeleteManyRequest request, Completion<std::vector<DeleteError>> done) = 0;
+  virtual OperationPtr Delete(S3Url url, std::string version_id,
+                              Completion<std::monostate> done) = 0;
+  virtual OperationPtr DeleteMany(DeleteManyRequest request,
+                                  Completion<std::vector<DeleteError>> done) = 0;
   virtual OperationPtr Copy(CopyRequest request, Completion<PutResult> done) = 0;
 
   virtual OperationPtr CreateBucket(std::string bucket, Completion<std::monostate> done) = 0;

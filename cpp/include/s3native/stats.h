@@ -1,4 +1,5 @@
-// Plain counters of what the engine has done in this process. Thread-safety: relaxed atomics, any thread.
+// Plain counters of what the engine has done in this process. Thread-safety: relaxed atomics, any
+// thread.
 #pragma once
 
 #include <atomic>

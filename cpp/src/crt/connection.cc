@@ -17,15 +17,17 @@ Result<TlsContext> MakeTlsContext(const Config& config) {
   TlsContext context;
   bool trusted = true;
   if (config.verify_ssl && !config.ca_bundle.empty()) {
-    trusted = aws_tls_ctx_options_override_default_trust_store_from_path(&options, nullptr,
-                                                                          config.ca_bundle.c_str()) == AWS_OP_SUCCESS;
+    trusted = aws_tls_ctx_options_override_default_trust_store_from_path(
+                  &options, nullptr, config.ca_bundle.c_str()) == AWS_OP_SUCCESS;
   }
   if (trusted) context.reset(aws_tls_client_ctx_new(Allocator(), &options));
   const int failure = aws_last_error();
   aws_tls_ctx_options_clean_up(&options);
   if (context) return context;
   return InvalidArgument("TLS cannot be set up" +
-                         (config.ca_bundle.empty() ? std::string() : " with the CA bundle '" + config.ca_bundle + "'") +
+                         (config.ca_bundle.empty()
+                              ? std::string()
+                              : " with the CA bundle '" + config.ca_bundle + "'") +
                          ": " + aws_error_str(failure));
 }
 
@@ -45,12 +47,19 @@ aws_http_proxy_options ProxyOptions(const Proxy& proxy) {
 void SetRetries(const Config& config, aws_s3_client_config* out) {
   out->retry_config.max_retries = config.max_attempts - 1;
   switch (config.retry_mode) {
-    case RetryMode::kStandard: out->retry_config.retry_mode = AWS_S3_RETRY_MODE_STANDARD; break;
-    case RetryMode::kAdaptive: out->retry_config.retry_mode = AWS_S3_RETRY_MODE_ADAPTIVE; break;
-    case RetryMode::kLegacy: out->retry_config.retry_mode = AWS_S3_RETRY_MODE_EXPONENTIAL_BACKOFF; break;
+    case RetryMode::kStandard:
+      out->retry_config.retry_mode = AWS_S3_RETRY_MODE_STANDARD;
+      break;
+    case RetryMode::kAdaptive:
+      out->retry_config.retry_mode = AWS_S3_RETRY_MODE_ADAPTIVE;
+      break;
+    case RetryMode::kLegacy:
+      out->retry_config.retry_mode = AWS_S3_RETRY_MODE_EXPONENTIAL_BACKOFF;
+      break;
   }
   if (config.max_attempts <= 1) out->retry_config.retry_mode = AWS_S3_RETRY_MODE_NONE;
-  // A first wait of 100 ms instead of the CRT's 500: a training step must not stall on one reset connection.
+  // A first wait of 100 ms instead of the CRT's 500: a training step must not stall on one reset
+  // connection.
   out->retry_config.backoff_scale_factor_ms = 100;
 }
 
@@ -92,7 +101,8 @@ Status Connection::Connect() {
 
   // A callback's credentials come with each request; the client itself is made with anonymous ones.
   CredentialsHandle anonymous(aws_credentials_new_anonymous(Allocator()));
-  aws_signing_config_aws signing = SigningConfig(credentials_->provider() != nullptr ? nullptr : anonymous.get());
+  aws_signing_config_aws signing =
+      SigningConfig(credentials_->provider() != nullptr ? nullptr : anonymous.get());
   TlsConnectionOptions tls_options(tls_.get(), config_.host);
   Proxy proxy;
   if (!config_.proxy.empty()) {

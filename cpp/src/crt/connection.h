@@ -1,6 +1,7 @@
-// One configured connection to one S3 service: the aws_s3_client with its TLS, proxy, retry and signing settings.
-// Thread-safety: constant after Create, but for the credentials source. Ownership: shared by the stores and operations
-// that use it; releasing the last one lets the CRT wind down in the background.
+// One configured connection to one S3 service: the aws_s3_client with its TLS, proxy, retry and
+// signing settings. Thread-safety: constant after Create, but for the credentials source.
+// Ownership: shared by the stores and operations that use it; releasing the last one lets the CRT
+// wind down in the background.
 #pragma once
 
 #include <aws/auth/signing_config.h>

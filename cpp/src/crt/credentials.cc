@@ -26,7 +26,8 @@ std::shared_ptr<aws_credentials> MakeCredentials(const Credentials& credentials)
   return {made, Releaser<aws_credentials_release>()};
 }
 
-// Collects the providers of a chain; those that do not apply here (no role, no URI) are not made and not added.
+// Collects the providers of a chain; those that do not apply here (no role, no URI) are not made
+// and not added.
 class ChainBuilder {
  public:
   void Add(aws_credentials_provider* provider) {
@@ -49,8 +50,10 @@ class ChainBuilder {
   std::vector<CredentialsProvider> providers_;
 };
 
-// Everything a profile can name: static keys, assume-role (source_profile or credential_source), process, SSO.
-void AddProfileProviders(const Config& config, const Runtime& runtime, aws_tls_ctx* tls, ChainBuilder* chain) {
+// Everything a profile can name: static keys, assume-role (source_profile or credential_source),
+// process, SSO.
+void AddProfileProviders(const Config& config, const Runtime& runtime, aws_tls_ctx* tls,
+                         ChainBuilder* chain) {
   aws_credentials_provider_profile_options profile{};
   profile.profile_name_override = Cursor(config.profile);
   profile.config_file_name_override = Cursor(config.config_file);
@@ -70,7 +73,8 @@ void AddProfileProviders(const Config& config, const Runtime& runtime, aws_tls_c
 }
 
 // What the machine itself can say: web identity (Kubernetes), ECS, EC2 metadata.
-void AddMachineProviders(const Config& config, const Runtime& runtime, aws_tls_ctx* tls, ChainBuilder* chain) {
+void AddMachineProviders(const Config& config, const Runtime& runtime, aws_tls_ctx* tls,
+                         ChainBuilder* chain) {
   aws_credentials_provider_sts_web_identity_options web_identity{};
   web_identity.bootstrap = runtime.bootstrap();
   web_identity.tls_ctx = tls;
@@ -88,14 +92,16 @@ void AddMachineProviders(const Config& config, const Runtime& runtime, aws_tls_c
 
 }  // namespace
 
-Result<std::shared_ptr<CredentialsSource>> CredentialsSource::Create(const Config& config, const Runtime& runtime,
+Result<std::shared_ptr<CredentialsSource>> CredentialsSource::Create(const Config& config,
+                                                                     const Runtime& runtime,
                                                                      aws_tls_ctx* tls) {
   auto source = std::make_shared<CredentialsSource>();
   ChainBuilder chain;
   switch (config.credentials_kind) {
     case CredentialsKind::kAnonymous:
       source->anonymous_ = true;
-      source->current_ = {aws_credentials_new_anonymous(Allocator()), Releaser<aws_credentials_release>()};
+      source->current_ = {aws_credentials_new_anonymous(Allocator()),
+                          Releaser<aws_credentials_release>()};
       return source;
     case CredentialsKind::kStatic:
       source->current_ = MakeCredentials(config.credentials);
@@ -114,7 +120,8 @@ Result<std::shared_ptr<CredentialsSource>> CredentialsSource::Create(const Confi
   }
   source->provider_ = chain.Build();
   if (!source->provider_) {
-    return CredentialsError("no credentials provider could be set up: " + std::string(aws_error_str(aws_last_error())));
+    return CredentialsError("no credentials provider could be set up: " +
+                            std::string(aws_error_str(aws_last_error())));
   }
   return source;
 }
@@ -132,10 +139,12 @@ Result<std::shared_ptr<aws_credentials>> CredentialsSource::Refresh() {
   const int64_t now = time(nullptr);
   const std::optional<int64_t> expiry = fresh.value().expiry_unix_s;
   if (expiry && *expiry <= now) {
-    return CredentialsError("the credentials function returned credentials that have already expired");
+    return CredentialsError(
+        "the credentials function returned credentials that have already expired");
   }
   current_ = MakeCredentials(fresh.value());
-  if (!current_) return CredentialsError("the credentials function returned an empty access key or secret");
+  if (!current_)
+    return CredentialsError("the credentials function returned an empty access key or secret");
   refresh_at_unix_s_ = expiry ? std::max(now + 1, *expiry - kRefreshMarginSeconds) : INT64_MAX;
   return current_;
 }

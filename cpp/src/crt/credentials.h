@@ -1,5 +1,6 @@
-// Who signs: a CRT credentials provider for everything the CRT can find, or credentials a caller's function returns.
-// Thread-safety: CredentialsSource from any thread. Ownership: shared by the clients that use it.
+// Who signs: a CRT credentials provider for everything the CRT can find, or credentials a caller's
+// function returns. Thread-safety: CredentialsSource from any thread. Ownership: shared by the
+// clients that use it.
 #pragma once
 
 #include <memory>
@@ -13,15 +14,17 @@ namespace s3native::crt {
 
 class CredentialsSource {
  public:
-  static Result<std::shared_ptr<CredentialsSource>> Create(const Config& config, const Runtime& runtime,
+  static Result<std::shared_ptr<CredentialsSource>> Create(const Config& config,
+                                                           const Runtime& runtime,
                                                            aws_tls_ctx* tls);
 
   // The provider to sign with, or nullptr when Current() gives the credentials.
   aws_credentials_provider* provider() const { return provider_.get(); }
   bool anonymous() const { return anonymous_; }
-  // For a callback source: valid credentials, refreshed on the calling thread, once for all threads, when they expire
-  // within five minutes (long enough for the longest request to be signed again on a retry). May block in the
-  // caller's function. For others: the fixed credentials, or nullptr where provider() is set.
+  // For a callback source: valid credentials, refreshed on the calling thread, once for all
+  // threads, when they expire within five minutes (long enough for the longest request to be signed
+  // again on a retry). May block in the caller's function. For others: the fixed credentials, or
+  // nullptr where provider() is set.
   Result<std::shared_ptr<aws_credentials>> Current();
 
  private:

@@ -1,5 +1,6 @@
 // The ObjectStore over aws-c-s3: each operation is one meta request, and a parse of what came back.
-// Thread-safety: all methods, any thread. Ownership: shares its connection; operations in flight keep that alive.
+// Thread-safety: all methods, any thread. Ownership: shares its connection; operations in flight
+// keep that alive.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,8 @@
 
 namespace s3native::crt {
 
-// Ranges up to this size go as one request on a lane; larger ones are worth a meta request's parallel parts.
+// Ranges up to this size go as one request on a lane; larger ones are worth a meta request's
+// parallel parts.
 inline constexpr uint64_t kMaxSingleGetSize = 1 << 20;
 
 class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStore> {
@@ -24,14 +26,17 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr Head(HeadRequest request, Completion<ObjectInfo> done) override;
   OperationPtr Put(PutRequest request, Completion<PutResult> done) override;
   OperationPtr UploadPart(UploadPartRequest request, Completion<CompletedPart> done) override;
-  OperationPtr UploadPartCopy(UploadPartCopyRequest request, Completion<CompletedPart> done) override;
+  OperationPtr UploadPartCopy(UploadPartCopyRequest request,
+                              Completion<CompletedPart> done) override;
   OperationPtr CreateUpload(CreateUploadRequest request, Completion<std::string> done) override;
   OperationPtr CompleteUpload(CompleteUploadRequest request, Completion<PutResult> done) override;
-  OperationPtr AbortUpload(S3Url url, std::string upload_id, Completion<std::monostate> done) override;
+  OperationPtr AbortUpload(S3Url url, std::string upload_id,
+                           Completion<std::monostate> done) override;
   OperationPtr ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) override;
   OperationPtr List(ListRequest request, Completion<ListPage> done) override;
   OperationPtr Delete(S3Url url, std::string version_id, Completion<std::monostate> done) override;
-  OperationPtr DeleteMany(DeleteManyRequest request, Completion<std::vector<DeleteError>> done) override;
+  OperationPtr DeleteMany(DeleteManyRequest request,
+                          Completion<std::vector<DeleteError>> done) override;
   OperationPtr Copy(CopyRequest request, Completion<PutResult> done) override;
   OperationPtr CreateBucket(std::string bucket, Completion<std::monostate> done) override;
   OperationPtr DeleteBucket(std::string bucket, Completion<std::monostate> done) override;
@@ -53,7 +58,8 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   const std::shared_ptr<Lane> lane_;
 };
 
-// A key or prefix as a listing with encoding-type=url spells it; taken as it is when it is not encoded.
+// A key or prefix as a listing with encoding-type=url spells it; taken as it is when it is not
+// encoded.
 std::string DecodeKey(std::string_view text);
 // What the headers of a HEAD or GET response say about the object at `key`.
 ObjectInfo InfoFromHeaders(const MetaResponse& response, const std::string& key);

@@ -39,8 +39,10 @@ std::string ParsePrefix(XmlReader* reader) {
   std::string prefix;
   std::string_view name;
   while (reader->NextElement(&name)) {
-    if (name == "Prefix") prefix = DecodeKey(reader->RawText());
-    else reader->Skip();
+    if (name == "Prefix")
+      prefix = DecodeKey(reader->RawText());
+    else
+      reader->Skip();
   }
   return prefix;
 }
@@ -55,11 +57,16 @@ Result<ListPage> ParseListing(std::string_view document, const RequestContext& c
   }
   page.objects.reserve(1000);
   while (reader.NextElement(&name)) {
-    if (name == "Contents") page.objects.push_back(ParseObject(&reader));
-    else if (name == "CommonPrefixes") page.prefixes.push_back(ParsePrefix(&reader));
-    else if (name == "IsTruncated") truncated = reader.RawText() == "true";
-    else if (name == "NextContinuationToken") page.next_token = reader.Text();
-    else reader.Skip();
+    if (name == "Contents")
+      page.objects.push_back(ParseObject(&reader));
+    else if (name == "CommonPrefixes")
+      page.prefixes.push_back(ParsePrefix(&reader));
+    else if (name == "IsTruncated")
+      truncated = reader.RawText() == "true";
+    else if (name == "NextContinuationToken")
+      page.next_token = reader.Text();
+    else
+      reader.Skip();
   }
   if (!reader.ok()) return MalformedResponse("the listing was cut short", context);
   if (!truncated) page.next_token.clear();
@@ -69,7 +76,8 @@ Result<ListPage> ParseListing(std::string_view document, const RequestContext& c
   return page;
 }
 
-Result<std::vector<DeleteError>> ParseDeleteResult(std::string_view document, const RequestContext& context) {
+Result<std::vector<DeleteError>> ParseDeleteResult(std::string_view document,
+                                                   const RequestContext& context) {
   XmlReader reader(document);
   std::string_view name;
   std::vector<DeleteError> errors;
@@ -83,10 +91,14 @@ Result<std::vector<DeleteError>> ParseDeleteResult(std::string_view document, co
     }
     DeleteError error;
     while (reader.NextElement(&name)) {
-      if (name == "Key") error.key = reader.Text();
-      else if (name == "Code") error.code = reader.Text();
-      else if (name == "Message") error.message = reader.Text();
-      else reader.Skip();
+      if (name == "Key")
+        error.key = reader.Text();
+      else if (name == "Code")
+        error.code = reader.Text();
+      else if (name == "Message")
+        error.message = reader.Text();
+      else
+        reader.Skip();
     }
     errors.push_back(std::move(error));
   }
@@ -94,7 +106,8 @@ Result<std::vector<DeleteError>> ParseDeleteResult(std::string_view document, co
   return errors;
 }
 
-Result<std::vector<BucketInfo>> ParseBuckets(std::string_view document, const RequestContext& context) {
+Result<std::vector<BucketInfo>> ParseBuckets(std::string_view document,
+                                             const RequestContext& context) {
   XmlReader reader(document);
   std::string_view name;
   std::vector<BucketInfo> buckets;
@@ -109,9 +122,12 @@ Result<std::vector<BucketInfo>> ParseBuckets(std::string_view document, const Re
     while (reader.NextElement(&name)) {
       BucketInfo bucket;
       while (reader.NextElement(&name)) {
-        if (name == "Name") bucket.name = reader.Text();
-        else if (name == "CreationDate") bucket.created_ms = ParseIso8601(reader.RawText());
-        else reader.Skip();
+        if (name == "Name")
+          bucket.name = reader.Text();
+        else if (name == "CreationDate")
+          bucket.created_ms = ParseIso8601(reader.RawText());
+        else
+          reader.Skip();
       }
       buckets.push_back(std::move(bucket));
     }
@@ -155,48 +171,57 @@ OperationPtr CrtStore::List(ListRequest list, Completion<ListPage> done) {
   request.path += query;
   request.context.url.key = list.prefix;
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    done(ParseListing(response.value().body, context));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), context](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 done(ParseListing(response.value().body, context));
+               });
 }
 
-OperationPtr CrtStore::DeleteMany(DeleteManyRequest many, Completion<std::vector<DeleteError>> done) {
+OperationPtr CrtStore::DeleteMany(DeleteManyRequest many,
+                                  Completion<std::vector<DeleteError>> done) {
   MetaRequest request = NewRequest("DeleteObjects", "POST", {many.bucket, ""});
   request.path += "?delete=";
-  request.document = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>";
-  for (const std::string& key : many.keys) request.document += "<Object><Key>" + XmlEscape(key) + "</Key></Object>";
+  request.document =
+      "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>";
+  for (const std::string& key : many.keys)
+    request.document += "<Object><Key>" + XmlEscape(key) + "</Key></Object>";
   request.document += "</Delete>";
   request.headers.emplace_back("Content-Type", "application/xml");
   request.headers.emplace_back("Content-MD5", ContentMd5(request.document));
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    done(ParseDeleteResult(response.value().body, context));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), context](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 done(ParseDeleteResult(response.value().body, context));
+               });
 }
 
 OperationPtr CrtStore::CreateBucket(std::string bucket, Completion<std::monostate> done) {
   MetaRequest request = NewRequest("CreateBucket", "PUT", {bucket, ""});
   if (!config().custom_endpoint && config().region != "us-east-1") {
-    request.document = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>" +
-                       XmlEscape(config().region) + "</LocationConstraint></CreateBucketConfiguration>";
+    request.document =
+        "<CreateBucketConfiguration "
+        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>" +
+        XmlEscape(config().region) + "</LocationConstraint></CreateBucketConfiguration>";
     request.headers.emplace_back("Content-Type", "application/xml");
   }
   return Start(std::move(request), ForStatus(std::move(done)));
 }
 
 OperationPtr CrtStore::DeleteBucket(std::string bucket, Completion<std::monostate> done) {
-  return Start(NewRequest("DeleteBucket", "DELETE", {std::move(bucket), ""}), ForStatus(std::move(done)));
+  return Start(NewRequest("DeleteBucket", "DELETE", {std::move(bucket), ""}),
+               ForStatus(std::move(done)));
 }
 
 OperationPtr CrtStore::ListBuckets(Completion<std::vector<BucketInfo>> done) {
   MetaRequest request = NewRequest("ListBuckets", "GET", {});
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    done(ParseBuckets(response.value().body, context));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), context](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 done(ParseBuckets(response.value().body, context));
+               });
 }
 
 }  // namespace s3native::crt

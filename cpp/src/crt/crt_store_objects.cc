@@ -12,13 +12,15 @@ void AddIfSet(const char* name, const std::string& value, MetaRequest* request) 
   if (!value.empty()) request->headers.emplace_back(name, value);
 }
 
-// Connections for single requests: as many as the throughput target needs at 1 Gbps each, which is what a connection
-// to Amazon gives, and at least 8, so that latency overlaps.
+// Connections for single requests: as many as the throughput target needs at 1 Gbps each, which is
+// what a connection to Amazon gives, and at least 8, so that latency overlaps.
 std::shared_ptr<Lane> MakeLane(const std::shared_ptr<Connection>& connection) {
   const Config& config = connection->config();
   if (!config.proxy.empty() || !config.path_style) return nullptr;
-  const size_t wanted = config.max_connections != 0 ? config.max_connections
-                                                    : std::max<size_t>(8, static_cast<size_t>(config.throughput_target_gbps));
+  const size_t wanted =
+      config.max_connections != 0
+          ? config.max_connections
+          : std::max<size_t>(8, static_cast<size_t>(config.throughput_target_gbps));
   return std::make_shared<Lane>(connection, wanted);
 }
 
@@ -39,7 +41,8 @@ PutResult PutResultFrom(const MetaResponse& response) {
   return result;
 }
 
-// <CopyObjectResult><ETag>..</ETag>..; a body that starts with <Error> is turned into a failure by the CRT.
+// <CopyObjectResult><ETag>..</ETag>..; a body that starts with <Error> is turned into a failure by
+// the CRT.
 Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestContext& context) {
   XmlReader reader(response.body);
   std::string_view name;
@@ -49,11 +52,15 @@ Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestCont
     return MalformedResponse("the response was no CopyObjectResult", context);
   }
   while (reader.NextElement(&name)) {
-    if (name == "ETag") result.etag = reader.Text();
-    else if (name == "ChecksumCRC64NVME") result.checksum_crc64nvme = reader.Text();
-    else reader.Skip();
+    if (name == "ETag")
+      result.etag = reader.Text();
+    else if (name == "ChecksumCRC64NVME")
+      result.checksum_crc64nvme = reader.Text();
+    else
+      reader.Skip();
   }
-  if (!reader.ok() || result.etag.empty()) return MalformedResponse("the CopyObjectResult was cut short", context);
+  if (!reader.ok() || result.etag.empty())
+    return MalformedResponse("the CopyObjectResult was cut short", context);
   return result;
 }
 
@@ -93,7 +100,8 @@ void AddPutHeaders(const PutOptions& options, MetaRequest* request) {
   AddIfSet("x-amz-server-side-encryption", options.server_side_encryption, request);
   AddIfSet("x-amz-server-side-encryption-aws-kms-key-id", options.sse_kms_key_id, request);
   AddIfSet("x-amz-tagging", Tags(options.tags), request);
-  for (const auto& [name, value] : options.metadata) request->headers.emplace_back("x-amz-meta-" + name, value);
+  for (const auto& [name, value] : options.metadata)
+    request->headers.emplace_back("x-amz-meta-" + name, value);
 }
 
 CrtStore::CrtStore(std::shared_ptr<Connection> connection)
@@ -103,7 +111,8 @@ CrtStore::~CrtStore() {
   if (lane_) lane_->Close();
 }
 
-MetaRequest CrtStore::NewRequest(const char* operation, const char* method, const S3Url& url) const {
+MetaRequest CrtStore::NewRequest(const char* operation, const char* method,
+                                 const S3Url& url) const {
   MetaRequest request;
   request.context.operation = operation;
   request.context.url = url;
@@ -136,7 +145,8 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   auto fallback = [self = shared_from_this()](GetRequest again, Completion<GetResult> finish) {
     return self->GetInParts(std::move(again), std::move(finish));
   };
-  return StartSingleGet(connection_, lane_, std::move(get), std::move(request), std::move(fallback), std::move(done));
+  return StartSingleGet(connection_, lane_, std::move(get), std::move(request), std::move(fallback),
+                        std::move(done));
 }
 
 // A range of an empty object is not satisfiable, but what the caller wants are its zero bytes.
@@ -156,7 +166,8 @@ Completion<GetResult> CrtStore::OrEmptyObject(const GetRequest& get, Completion<
 
 OperationPtr CrtStore::GetInParts(GetRequest get, Completion<GetResult> done) {
   MetaRequest request = GetRequestFor(get);
-  return Start(std::move(request), [done = std::move(done), key = std::move(get.url.key)](Result<MetaResponse> response) {
+  return Start(std::move(request), [done = std::move(done),
+                                    key = std::move(get.url.key)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
     GetResult result;
     result.received = response.value().received;
@@ -168,11 +179,13 @@ OperationPtr CrtStore::GetInParts(GetRequest get, Completion<GetResult> done) {
 
 OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
   MetaRequest request = NewRequest("HeadObject", "HEAD", head.url);
-  if (!head.version_id.empty()) request.path += "?versionId=" + PercentEncode(head.version_id, false);
+  if (!head.version_id.empty())
+    request.path += "?versionId=" + PercentEncode(head.version_id, false);
   if (config().response_checksum == ChecksumPolicy::kWhenSupported) {
     request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }
-  return Start(std::move(request), [done = std::move(done), key = std::move(head.url.key)](Result<MetaResponse> response) {
+  return Start(std::move(request), [done = std::move(done),
+                                    key = std::move(head.url.key)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
     done(InfoFromHeaders(response.value(), key));
   });
@@ -198,18 +211,21 @@ OperationPtr CrtStore::Delete(S3Url url, std::string version_id, Completion<std:
 OperationPtr CrtStore::Copy(CopyRequest copy, Completion<PutResult> done) {
   MetaRequest request = NewRequest("CopyObject", "PUT", copy.url);
   std::string source = "/" + copy.source.bucket + "/" + PercentEncode(copy.source.key, true);
-  if (!copy.source_version_id.empty()) source += "?versionId=" + PercentEncode(copy.source_version_id, false);
+  if (!copy.source_version_id.empty())
+    source += "?versionId=" + PercentEncode(copy.source_version_id, false);
   request.headers.emplace_back("x-amz-copy-source", source);
   AddIfSet("x-amz-copy-source-if-match", copy.source_etag, &request);
   if (copy.replace_metadata) request.headers.emplace_back("x-amz-metadata-directive", "REPLACE");
-  if (!copy.options.tags.empty()) request.headers.emplace_back("x-amz-tagging-directive", "REPLACE");
+  if (!copy.options.tags.empty())
+    request.headers.emplace_back("x-amz-tagging-directive", "REPLACE");
   AddPutHeaders(copy.options, &request);
   AddConditionHeaders(copy.options, &request);
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    done(CopyResultFrom(response.value(), context));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), context](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 done(CopyResultFrom(response.value(), context));
+               });
 }
 
 }  // namespace s3native::crt

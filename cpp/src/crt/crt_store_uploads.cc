@@ -8,11 +8,13 @@ namespace s3native::crt {
 namespace {
 
 std::string PartQuery(int part_number, const std::string& upload_id) {
-  return "?partNumber=" + std::to_string(part_number) + "&uploadId=" + PercentEncode(upload_id, false);
+  return "?partNumber=" + std::to_string(part_number) +
+         "&uploadId=" + PercentEncode(upload_id, false);
 }
 
 std::string CompleteDocument(const std::vector<CompletedPart>& parts) {
-  std::string document = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+  std::string document =
+      "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
   for (const CompletedPart& part : parts) {
     document += "<Part><PartNumber>" + std::to_string(part.part_number) + "</PartNumber><ETag>" +
                 XmlEscape(part.etag) + "</ETag>";
@@ -31,8 +33,10 @@ std::string ChildText(std::string_view document, std::string_view root, std::str
   std::string text;
   if (!reader.NextElement(&name) || name != root) return {};
   while (reader.NextElement(&name)) {
-    if (name == wanted) text = reader.Text();
-    else reader.Skip();
+    if (name == wanted)
+      text = reader.Text();
+    else
+      reader.Skip();
   }
   return reader.ok() ? text : std::string();
 }
@@ -41,10 +45,14 @@ PendingUpload ParseUpload(XmlReader* reader) {
   PendingUpload upload;
   std::string_view name;
   while (reader->NextElement(&name)) {
-    if (name == "Key") upload.key = DecodeKey(reader->RawText());
-    else if (name == "UploadId") upload.upload_id = reader->Text();
-    else if (name == "Initiated") upload.initiated_ms = ParseIso8601(reader->RawText());
-    else reader->Skip();
+    if (name == "Key")
+      upload.key = DecodeKey(reader->RawText());
+    else if (name == "UploadId")
+      upload.upload_id = reader->Text();
+    else if (name == "Initiated")
+      upload.initiated_ms = ParseIso8601(reader->RawText());
+    else
+      reader->Skip();
   }
   return upload;
 }
@@ -58,11 +66,16 @@ Result<UploadsPage> ParseUploads(std::string_view document, const RequestContext
     return MalformedResponse("the response was no ListMultipartUploadsResult", context);
   }
   while (reader.NextElement(&name)) {
-    if (name == "Upload") page.uploads.push_back(ParseUpload(&reader));
-    else if (name == "IsTruncated") truncated = reader.RawText() == "true";
-    else if (name == "NextKeyMarker") page.next_key_marker = DecodeKey(reader.RawText());
-    else if (name == "NextUploadIdMarker") page.next_upload_id_marker = reader.Text();
-    else reader.Skip();
+    if (name == "Upload")
+      page.uploads.push_back(ParseUpload(&reader));
+    else if (name == "IsTruncated")
+      truncated = reader.RawText() == "true";
+    else if (name == "NextKeyMarker")
+      page.next_key_marker = DecodeKey(reader.RawText());
+    else if (name == "NextUploadIdMarker")
+      page.next_upload_id_marker = reader.Text();
+    else
+      reader.Skip();
   }
   if (!reader.ok()) return MalformedResponse("the listing of uploads was cut short", context);
   if (!truncated) page.next_key_marker.clear();
@@ -80,12 +93,15 @@ OperationPtr CrtStore::CreateUpload(CreateUploadRequest create, Completion<std::
     request.headers.emplace_back("x-amz-checksum-type", "FULL_OBJECT");
   }
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    std::string upload_id = ChildText(response.value().body, "InitiateMultipartUploadResult", "UploadId");
-    if (upload_id.empty()) return done(MalformedResponse("the response had no upload ID", context));
-    done(std::move(upload_id));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), context](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 std::string upload_id =
+                     ChildText(response.value().body, "InitiateMultipartUploadResult", "UploadId");
+                 if (upload_id.empty())
+                   return done(MalformedResponse("the response had no upload ID", context));
+                 done(std::move(upload_id));
+               });
 }
 
 OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPart> done) {
@@ -97,7 +113,8 @@ OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPa
   }
   const RequestContext context = request.context;
   return Start(std::move(request), [done = std::move(done), context, part_number = part.part_number,
-                                    checksum = part.checksum_crc64nvme](Result<MetaResponse> response) {
+                                    checksum =
+                                        part.checksum_crc64nvme](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
     CompletedPart completed{part_number, std::string(response.value().Header("ETag")), checksum};
     if (completed.etag.empty()) return done(MalformedResponse("the response had no ETag", context));
@@ -110,20 +127,23 @@ OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<Com
   request.path += PartQuery(part.part_number, part.upload_id);
   request.context.range = part.range.ToString();
   std::string source = "/" + part.source.bucket + "/" + PercentEncode(part.source.key, true);
-  if (!part.source_version_id.empty()) source += "?versionId=" + PercentEncode(part.source_version_id, false);
+  if (!part.source_version_id.empty())
+    source += "?versionId=" + PercentEncode(part.source_version_id, false);
   request.headers.emplace_back("x-amz-copy-source", source);
   request.headers.emplace_back("x-amz-copy-source-range", part.range.ToHttpHeader());
-  if (!part.source_etag.empty()) request.headers.emplace_back("x-amz-copy-source-if-match", part.source_etag);
+  if (!part.source_etag.empty())
+    request.headers.emplace_back("x-amz-copy-source-if-match", part.source_etag);
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context, part_number = part.part_number](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 CompletedPart completed;
-                 completed.part_number = part_number;
-                 completed.etag = ChildText(response.value().body, "CopyPartResult", "ETag");
-                 if (completed.etag.empty()) return done(MalformedResponse("the CopyPartResult had no ETag", context));
-                 done(std::move(completed));
-               });
+  return Start(std::move(request), [done = std::move(done), context,
+                                    part_number = part.part_number](Result<MetaResponse> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    CompletedPart completed;
+    completed.part_number = part_number;
+    completed.etag = ChildText(response.value().body, "CopyPartResult", "ETag");
+    if (completed.etag.empty())
+      return done(MalformedResponse("the CopyPartResult had no ETag", context));
+    done(std::move(completed));
+  });
 }
 
 OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion<PutResult> done) {
@@ -138,19 +158,23 @@ OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion
   }
   AddConditionHeaders(complete.options, &request);
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    const MetaResponse& ok = response.value();
-    PutResult result;
-    result.etag = ChildText(ok.body, "CompleteMultipartUploadResult", "ETag");
-    result.checksum_crc64nvme = ChildText(ok.body, "CompleteMultipartUploadResult", "ChecksumCRC64NVME");
-    result.version_id = ok.Header("x-amz-version-id");
-    if (result.etag.empty()) return done(MalformedResponse("the CompleteMultipartUploadResult had no ETag", context));
-    done(std::move(result));
-  });
+  return Start(
+      std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
+        if (!response.ok()) return done(std::move(response).error());
+        const MetaResponse& ok = response.value();
+        PutResult result;
+        result.etag = ChildText(ok.body, "CompleteMultipartUploadResult", "ETag");
+        result.checksum_crc64nvme =
+            ChildText(ok.body, "CompleteMultipartUploadResult", "ChecksumCRC64NVME");
+        result.version_id = ok.Header("x-amz-version-id");
+        if (result.etag.empty())
+          return done(MalformedResponse("the CompleteMultipartUploadResult had no ETag", context));
+        done(std::move(result));
+      });
 }
 
-OperationPtr CrtStore::AbortUpload(S3Url url, std::string upload_id, Completion<std::monostate> done) {
+OperationPtr CrtStore::AbortUpload(S3Url url, std::string upload_id,
+                                   Completion<std::monostate> done) {
   MetaRequest request = NewRequest("AbortMultipartUpload", "DELETE", url);
   request.path += "?uploadId=" + PercentEncode(upload_id, false);
   return Start(std::move(request), [done = std::move(done)](Result<MetaResponse> response) {
@@ -161,17 +185,19 @@ OperationPtr CrtStore::AbortUpload(S3Url url, std::string upload_id, Completion<
 OperationPtr CrtStore::ListUploads(ListUploadsRequest list, Completion<UploadsPage> done) {
   MetaRequest request = NewRequest("ListMultipartUploads", "GET", {list.bucket, ""});
   request.path += "?encoding-type=url";
-  if (!list.key_marker.empty()) request.path += "&key-marker=" + PercentEncode(list.key_marker, false);
+  if (!list.key_marker.empty())
+    request.path += "&key-marker=" + PercentEncode(list.key_marker, false);
   if (!list.prefix.empty()) request.path += "&prefix=" + PercentEncode(list.prefix, false);
   if (!list.upload_id_marker.empty()) {
     request.path += "&upload-id-marker=" + PercentEncode(list.upload_id_marker, false);
   }
   request.path += "&uploads=";
   const RequestContext context = request.context;
-  return Start(std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    done(ParseUploads(response.value().body, context));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), context](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 done(ParseUploads(response.value().body, context));
+               });
 }
 
 }  // namespace s3native::crt

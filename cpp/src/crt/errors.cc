@@ -17,7 +17,9 @@ struct Cause {
   const char* hint;
 };
 
-bool InPackage(int crt_code, int package) { return (crt_code >> AWS_ERROR_ENUM_STRIDE_BITS) == package; }
+bool InPackage(int crt_code, int package) {
+  return (crt_code >> AWS_ERROR_ENUM_STRIDE_BITS) == package;
+}
 
 Cause CauseOfConnection(int crt_code) {
   switch (crt_code) {
@@ -26,17 +28,22 @@ Cause CauseOfConnection(int crt_code) {
     case AWS_IO_DNS_NO_ADDRESS_FOR_HOST:
     case AWS_IO_DNS_QUERY_AGAIN:
     case AWS_IO_DNS_HOST_REMOVED_FROM_CACHE:
-      return {ErrorCode::kConnectionFailed, true, "check the endpoint's host name (S3_ENDPOINT, endpoint=)"};
+      return {ErrorCode::kConnectionFailed, true,
+              "check the endpoint's host name (S3_ENDPOINT, endpoint=)"};
     case AWS_IO_SOCKET_CONNECTION_REFUSED:
-      return {ErrorCode::kConnectionFailed, true, "nothing listens there: check the endpoint's host and port"};
+      return {ErrorCode::kConnectionFailed, true,
+              "nothing listens there: check the endpoint's host and port"};
     case AWS_IO_SOCKET_TIMEOUT:
     case AWS_IO_TLS_NEGOTIATION_TIMEOUT:
-      return {ErrorCode::kTimeout, true, "the server did not answer in time: check the endpoint and the network"};
+      return {ErrorCode::kTimeout, true,
+              "the server did not answer in time: check the endpoint and the network"};
     case AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE:
       return {ErrorCode::kConnectionFailed, false,
-              "the TLS handshake failed: check the certificate (AWS_CA_BUNDLE), the host name in it, and S3_USE_HTTPS"};
+              "the TLS handshake failed: check the certificate (AWS_CA_BUNDLE), the host name in "
+              "it, and S3_USE_HTTPS"};
     default:
-      return {ErrorCode::kConnectionFailed, true, "the connection broke: it may work when tried again"};
+      return {ErrorCode::kConnectionFailed, true,
+              "the connection broke: it may work when tried again"};
   }
 }
 
@@ -47,7 +54,8 @@ Cause CauseOfCrtCode(int crt_code) {
       return {ErrorCode::kCancelled, false, "it was cancelled"};
     case AWS_ERROR_S3_OBJECT_MODIFIED:
     case AWS_ERROR_S3_FILE_MODIFIED:
-      return {ErrorCode::kPreconditionFailed, false, "the object was overwritten during the read: start again"};
+      return {ErrorCode::kPreconditionFailed, false,
+              "the object was overwritten during the read: start again"};
     case AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH:
       return {ErrorCode::kIntegrity, true, "the bytes received do not match the object's checksum"};
     case AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH:
@@ -58,26 +66,32 @@ Cause CauseOfCrtCode(int crt_code) {
     case AWS_ERROR_S3_MISSING_ETAG:
     case AWS_ERROR_S3_MISSING_UPLOAD_ID:
     case AWS_ERROR_HTTP_PROTOCOL_ERROR:
-      return {ErrorCode::kIntegrity, true, "the response was not what S3 promises: check that this is an S3 endpoint"};
+      return {ErrorCode::kIntegrity, true,
+              "the response was not what S3 promises: check that this is an S3 endpoint"};
     case AWS_ERROR_S3_SLOW_DOWN:
-      return {ErrorCode::kThrottled, true, "the server asks to slow down: lower the concurrency or wait"};
+      return {ErrorCode::kThrottled, true,
+              "the server asks to slow down: lower the concurrency or wait"};
     case AWS_ERROR_S3_INTERNAL_ERROR:
     case AWS_ERROR_S3_NON_RECOVERABLE_ASYNC_ERROR:
       return {ErrorCode::kUnavailable, true, "the server failed: try again later"};
     case AWS_ERROR_S3_REQUEST_TIMEOUT:
     case AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT:
     case AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE:
-      return {ErrorCode::kTimeout, true, "the connection stalled: check the network, or raise stall_timeout"};
+      return {ErrorCode::kTimeout, true,
+              "the connection stalled: check the network, or raise stall_timeout"};
     case AWS_ERROR_SHORT_BUFFER:
-      return {ErrorCode::kInvalidArgument, false, "the buffer is smaller than the range or object: pass a larger one"};
+      return {ErrorCode::kInvalidArgument, false,
+              "the buffer is smaller than the range or object: pass a larger one"};
     case AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED:
       return {ErrorCode::kAccessDenied, false, "this machine's clock is wrong: set it"};
     default:
       break;
   }
-  if (InPackage(crt_code, AWS_C_AUTH_PACKAGE_ID) || InPackage(crt_code, AWS_C_SDKUTILS_PACKAGE_ID)) {
+  if (InPackage(crt_code, AWS_C_AUTH_PACKAGE_ID) ||
+      InPackage(crt_code, AWS_C_SDKUTILS_PACKAGE_ID)) {
     return {ErrorCode::kCredentials, false,
-            "no usable credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, "
+            "no usable credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "name a profile, "
             "pass credentials=, or credentials=\"anonymous\" for public buckets"};
   }
   if (InPackage(crt_code, AWS_C_IO_PACKAGE_ID) || InPackage(crt_code, AWS_C_HTTP_PACKAGE_ID)) {
@@ -88,39 +102,50 @@ Cause CauseOfCrtCode(int crt_code) {
 
 Cause CauseOfStatus(int status, std::string_view s3_code) {
   if (s3_code == "ExpiredToken" || s3_code == "TokenRefreshRequired" || s3_code == "InvalidToken") {
-    return {ErrorCode::kCredentials, false, "the session token has expired or is invalid: refresh the credentials"};
+    return {ErrorCode::kCredentials, false,
+            "the session token has expired or is invalid: refresh the credentials"};
   }
   if (s3_code == "SlowDown" || status == 429) {
-    return {ErrorCode::kThrottled, true, "the server asks to slow down: lower the concurrency or wait"};
+    return {ErrorCode::kThrottled, true,
+            "the server asks to slow down: lower the concurrency or wait"};
   }
-  if (s3_code == "BadDigest" || s3_code == "InvalidDigest" || s3_code.find("ChecksumMismatch") != std::string_view::npos) {
-    return {ErrorCode::kIntegrity, true, "the bytes that arrived at the server do not match their checksum"};
+  if (s3_code == "BadDigest" || s3_code == "InvalidDigest" ||
+      s3_code.find("ChecksumMismatch") != std::string_view::npos) {
+    return {ErrorCode::kIntegrity, true,
+            "the bytes that arrived at the server do not match their checksum"};
   }
   switch (status) {
     case 401:
     case 403:
       if (s3_code == "InvalidAccessKeyId" || s3_code == "SignatureDoesNotMatch") {
-        return {ErrorCode::kAccessDenied, false, "the server does not accept these credentials: check key and secret"};
+        return {ErrorCode::kAccessDenied, false,
+                "the server does not accept these credentials: check key and secret"};
       }
-      return {ErrorCode::kAccessDenied, false, "these credentials may not do this: check the policy and the bucket"};
+      return {ErrorCode::kAccessDenied, false,
+              "these credentials may not do this: check the policy and the bucket"};
     case 404:
       return {ErrorCode::kNotFound, false,
-              s3_code == "NoSuchBucket" ? "the bucket does not exist at this endpoint" : "check the bucket and the key"};
+              s3_code == "NoSuchBucket" ? "the bucket does not exist at this endpoint"
+                                        : "check the bucket and the key"};
     case 409:
     case 412:
-      return {ErrorCode::kPreconditionFailed, false, "the object is not in the state the request requires"};
+      return {ErrorCode::kPreconditionFailed, false,
+              "the object is not in the state the request requires"};
     case 416:
       return {ErrorCode::kRange, false, "the range starts at or behind the object's end"};
     case 301:
     case 307:
     case 308:
-      return {ErrorCode::kOther, false, "the bucket is in another region: set AWS_REGION or region="};
+      return {ErrorCode::kOther, false,
+              "the bucket is in another region: set AWS_REGION or region="};
     case 408:
       return {ErrorCode::kTimeout, true, "the server gave up waiting for the request"};
     case 503:
-      return {ErrorCode::kThrottled, true, "the server is overloaded: lower the concurrency or wait"};
+      return {ErrorCode::kThrottled, true,
+              "the server is overloaded: lower the concurrency or wait"};
     default:
-      if (status >= 500) return {ErrorCode::kUnavailable, true, "the server failed: try again later"};
+      if (status >= 500)
+        return {ErrorCode::kUnavailable, true, "the server failed: try again later"};
       return {ErrorCode::kOther, false, "the server refused the request"};
   }
 }
@@ -138,10 +163,14 @@ ErrorDocument ParseErrorDocument(std::string_view body) {
   std::string_view name;
   if (!reader.NextElement(&name) || name != "Error") return document;
   while (reader.NextElement(&name)) {
-    if (name == "Code") document.code = reader.Text();
-    else if (name == "Message") document.message = reader.Text();
-    else if (name == "RequestId") document.request_id = reader.Text();
-    else reader.Skip();
+    if (name == "Code")
+      document.code = reader.Text();
+    else if (name == "Message")
+      document.message = reader.Text();
+    else if (name == "RequestId")
+      document.request_id = reader.Text();
+    else
+      reader.Skip();
   }
   return document;
 }
@@ -149,8 +178,8 @@ ErrorDocument ParseErrorDocument(std::string_view body) {
 // BucketAlreadyExists and the like are conflicts too, but not over an object's state.
 bool IsConflictOverBucket(std::string_view s3_code) { return s3_code.starts_with("Bucket"); }
 
-std::string Describe(const Error& error, const RequestContext& context, const std::string& came_back,
-                     const char* hint) {
+std::string Describe(const Error& error, const RequestContext& context,
+                     const std::string& came_back, const char* hint) {
   std::string message = context.operation + " " + context.url.ToString();
   if (!context.range.empty()) message += " " + context.range;
   message += " failed: " + came_back;
@@ -185,13 +214,15 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
   }
   ErrorDocument document = ParseErrorDocument(failure.body);
   Cause cause = CauseOfStatus(failure.http_status, document.code);
-  if (IsConflictOverBucket(document.code)) cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};
+  if (IsConflictOverBucket(document.code))
+    cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};
   Error error = Fill(cause, context);
   error.crt_code = failure.crt_code;
   error.http_status = failure.http_status;
   error.attempts = failure.attempts;
   error.s3_code = std::move(document.code);
-  error.request_id = failure.request_id.empty() ? std::move(document.request_id) : failure.request_id;
+  error.request_id =
+      failure.request_id.empty() ? std::move(document.request_id) : failure.request_id;
   std::string came_back = "HTTP " + std::to_string(failure.http_status);
   if (!error.s3_code.empty()) came_back += " " + error.s3_code;
   if (!document.message.empty()) came_back += " (" + document.message + ")";

@@ -1,5 +1,5 @@
-// The one place that turns what the CRT and the server report into an Error: code, cause, retryable, and a message that
-// says what was tried, where, what came back and what to do.
+// The one place that turns what the CRT and the server report into an Error: code, cause,
+// retryable, and a message that says what was tried, where, what came back and what to do.
 // Thread-safety: pure functions.
 #pragma once
 

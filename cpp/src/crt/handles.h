@@ -25,17 +25,21 @@ struct Releaser {
   }
 };
 
-using EventLoopGroup = std::unique_ptr<aws_event_loop_group, Releaser<aws_event_loop_group_release>>;
+using EventLoopGroup =
+    std::unique_ptr<aws_event_loop_group, Releaser<aws_event_loop_group_release>>;
 using HostResolver = std::unique_ptr<aws_host_resolver, Releaser<aws_host_resolver_release>>;
 using Bootstrap = std::unique_ptr<aws_client_bootstrap, Releaser<aws_client_bootstrap_release>>;
 using TlsContext = std::unique_ptr<aws_tls_ctx, Releaser<aws_tls_ctx_release>>;
 using CredentialsHandle = std::unique_ptr<aws_credentials, Releaser<aws_credentials_release>>;
-using CredentialsProvider = std::unique_ptr<aws_credentials_provider, Releaser<aws_credentials_provider_release>>;
+using CredentialsProvider =
+    std::unique_ptr<aws_credentials_provider, Releaser<aws_credentials_provider_release>>;
 using HttpMessage = std::unique_ptr<aws_http_message, Releaser<aws_http_message_release>>;
 using HttpHeaders = std::unique_ptr<aws_http_headers, Releaser<aws_http_headers_release>>;
 using S3Client = std::unique_ptr<aws_s3_client, Releaser<aws_s3_client_release>>;
 
-inline aws_byte_cursor Cursor(std::string_view text) { return aws_byte_cursor_from_array(text.data(), text.size()); }
+inline aws_byte_cursor Cursor(std::string_view text) {
+  return aws_byte_cursor_from_array(text.data(), text.size());
+}
 inline std::string_view View(aws_byte_cursor cursor) {
   return {reinterpret_cast<const char*>(cursor.ptr), cursor.len};
 }

@@ -177,8 +177,8 @@ void Lane::Run(aws_http_connection* connection, ExchangePtr exchange) {
   exchange->Finished(failure);
 }
 
-int Lane::OnHeaders(aws_http_stream* stream, aws_http_header_block block, const aws_http_header* headers, size_t count,
-                    void* user_data) {
+int Lane::OnHeaders(aws_http_stream* stream, aws_http_header_block block,
+                    const aws_http_header* headers, size_t count, void* user_data) {
   auto* turn = static_cast<Turn*>(user_data);
   if (block != AWS_HTTP_HEADER_BLOCK_MAIN) return AWS_OP_SUCCESS;
   if (!turn->headers_seen) {
@@ -187,7 +187,8 @@ int Lane::OnHeaders(aws_http_stream* stream, aws_http_header_block block, const 
     aws_http_stream_get_incoming_response_status(stream, &status);
     turn->exchange->OnStatus(status);
   }
-  for (size_t i = 0; i < count; ++i) turn->exchange->OnHeader(View(headers[i].name), View(headers[i].value));
+  for (size_t i = 0; i < count; ++i)
+    turn->exchange->OnHeader(View(headers[i].name), View(headers[i].value));
   return AWS_OP_SUCCESS;
 }
 

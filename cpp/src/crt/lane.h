@@ -1,8 +1,9 @@
-// Kept-alive HTTP/1.1 connections to one authority and a queue of single requests for them. A connection that finishes
-// a request takes the next one on its own event loop, without a thread hop: at 100 KB per object that hop, and the
-// bookkeeping of a meta request, would cost as much CPU as the bytes.
-// Thread-safety: Submit, Withdraw and Close from any thread; Exchange's methods are called from event loop threads.
-// Ownership: shared; connections keep their lane alive until they have shut down. Close() lets go of the idle ones.
+// Kept-alive HTTP/1.1 connections to one authority and a queue of single requests for them. A
+// connection that finishes a request takes the next one on its own event loop, without a thread
+// hop: at 100 KB per object that hop, and the bookkeeping of a meta request, would cost as much CPU
+// as the bytes. Thread-safety: Submit, Withdraw and Close from any thread; Exchange's methods are
+// called from event loop threads. Ownership: shared; connections keep their lane alive until they
+// have shut down. Close() lets go of the idle ones.
 #pragma once
 
 #include <aws/http/connection.h>
@@ -38,7 +39,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
       : connection_(std::move(connection)), max_connections_(max_connections) {}
 
   void Submit(ExchangePtr exchange);
-  // Ends the exchange early: taken from the queue, or its connection is closed. Finished follows with `crt_code`.
+  // Ends the exchange early: taken from the queue, or its connection is closed. Finished follows
+  // with `crt_code`.
   void Withdraw(const ExchangePtr& exchange, int crt_code);
   void Close();
 
@@ -48,7 +50,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   static void OnSetup(aws_http_connection* connection, int crt_code, void* user_data);
   static void OnShutdown(aws_http_connection* connection, int crt_code, void* user_data);
-  static int OnHeaders(aws_http_stream*, aws_http_header_block, const aws_http_header*, size_t, void* user_data);
+  static int OnHeaders(aws_http_stream*, aws_http_header_block, const aws_http_header*, size_t,
+                       void* user_data);
   static int OnBody(aws_http_stream*, const aws_byte_cursor* data, void* user_data);
   static void OnComplete(aws_http_stream* stream, int crt_code, void* user_data);
 

@@ -11,17 +11,21 @@ namespace {
 
 class MetaOperation : public Operation, public std::enable_shared_from_this<MetaOperation> {
  public:
-  MetaOperation(std::shared_ptr<Connection> connection, MetaRequest request, Completion<MetaResponse> done)
+  MetaOperation(std::shared_ptr<Connection> connection, MetaRequest request,
+                Completion<MetaResponse> done)
       : connection_(std::move(connection)), request_(std::move(request)), done_(std::move(done)) {}
 
   void Start();
   void Cancel() override;
 
  private:
-  static int OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status, void* user_data);
-  static int OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uint64_t offset, void* user_data);
+  static int OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status,
+                       void* user_data);
+  static int OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uint64_t offset,
+                    void* user_data);
   static void OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* metrics, void* user_data);
-  static void OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_result* result, void* user_data);
+  static void OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_result* result,
+                       void* user_data);
   static void OnShutdown(void* user_data);
 
   void Fill(aws_s3_meta_request_options* options);
@@ -53,9 +57,11 @@ void MetaOperation::Fill(aws_s3_meta_request_options* options) {
   options->operation_name = Cursor(request_.context.operation);
   if (request_.receive_into) {
     options->type = AWS_S3_META_REQUEST_TYPE_GET_OBJECT;
-    destination_ = aws_byte_buf_from_empty_array(request_.destination.data, request_.destination.size);
+    destination_ =
+        aws_byte_buf_from_empty_array(request_.destination.data, request_.destination.size);
     options->recv_buffer = &destination_;
-    checksum_.validate_response_checksum = connection_->config().response_checksum == ChecksumPolicy::kWhenSupported;
+    checksum_.validate_response_checksum =
+        connection_->config().response_checksum == ChecksumPolicy::kWhenSupported;
     checksum_.response_checksum_validation_mode = AWS_SCVM_REQUEST_ONLY;
     options->checksum_config = &checksum_;
     return;
@@ -79,7 +85,8 @@ void MetaOperation::Start() {
   options.message = message.get();
   options.signing_config = &signing;
   const std::string endpoint_text =
-      connection_->config().scheme + "://" + RequestAuthority(connection_->config(), request_.context.url.bucket);
+      connection_->config().scheme + "://" +
+      RequestAuthority(connection_->config(), request_.context.url.bucket);
   aws_byte_cursor endpoint_cursor = Cursor(endpoint_text);
   aws_uri endpoint;
   aws_uri_init_parse(&endpoint, Allocator(), &endpoint_cursor);
@@ -108,7 +115,8 @@ void MetaOperation::Cancel() {
   if (meta_request_ != nullptr) aws_s3_meta_request_cancel(meta_request_);
 }
 
-int MetaOperation::OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status, void* user_data) {
+int MetaOperation::OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status,
+                             void* user_data) {
   auto* operation = static_cast<MetaOperation*>(user_data);
   auto* shared = const_cast<aws_http_headers*>(headers);
   aws_http_headers_acquire(shared);
@@ -117,23 +125,27 @@ int MetaOperation::OnHeaders(aws_s3_meta_request*, const aws_http_headers* heade
   return AWS_OP_SUCCESS;
 }
 
-int MetaOperation::OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uint64_t, void* user_data) {
+int MetaOperation::OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uint64_t,
+                          void* user_data) {
   static_cast<MetaOperation*>(user_data)->response_.body.append(View(*body));
   return AWS_OP_SUCCESS;
 }
 
-void MetaOperation::OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* metrics, void* user_data) {
+void MetaOperation::OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* metrics,
+                                void* user_data) {
   auto* operation = static_cast<MetaOperation*>(user_data);
   std::lock_guard lock(operation->mutex_);  // parts of one GET report from several threads
   ++operation->attempts_;
   GlobalCounters().requests.fetch_add(1, std::memory_order_relaxed);
   const aws_string* request_id = nullptr;
-  if (aws_s3_request_metrics_get_request_id(metrics, &request_id) == AWS_OP_SUCCESS && request_id != nullptr) {
+  if (aws_s3_request_metrics_get_request_id(metrics, &request_id) == AWS_OP_SUCCESS &&
+      request_id != nullptr) {
     operation->request_id_.assign(aws_string_c_str(request_id), request_id->len);
   }
 }
 
-void MetaOperation::OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_result* result, void* user_data) {
+void MetaOperation::OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_result* result,
+                             void* user_data) {
   auto* operation = static_cast<MetaOperation*>(user_data);
   operation->Finish(*result);
   aws_s3_meta_request* mine = nullptr;
@@ -145,13 +157,16 @@ void MetaOperation::OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_res
   if (mine != nullptr) aws_s3_meta_request_release(mine);
 }
 
-void MetaOperation::OnShutdown(void* user_data) { static_cast<MetaOperation*>(user_data)->Complete(); }
+void MetaOperation::OnShutdown(void* user_data) {
+  static_cast<MetaOperation*>(user_data)->Complete();
+}
 
 void MetaOperation::Finish(const aws_s3_meta_request_result& result) {
   std::lock_guard lock(mutex_);
   response_.attempts = attempts_;
   Counters& counters = GlobalCounters();
-  if (!request_.receive_into && attempts_ > 1) counters.retries.fetch_add(static_cast<uint64_t>(attempts_ - 1));
+  if (!request_.receive_into && attempts_ > 1)
+    counters.retries.fetch_add(static_cast<uint64_t>(attempts_ - 1));
   if (result.error_code == AWS_ERROR_SUCCESS) {
     response_.received = destination_.len;
     response_.checksum_validated = result.did_validate;
@@ -192,7 +207,8 @@ void AddHeader(aws_http_message* message, std::string_view name, std::string_vie
 
 std::string_view MetaResponse::Header(std::string_view name) const {
   aws_byte_cursor value;
-  if (!headers || aws_http_headers_get(headers.get(), Cursor(name), &value) != AWS_OP_SUCCESS) return {};
+  if (!headers || aws_http_headers_get(headers.get(), Cursor(name), &value) != AWS_OP_SUCCESS)
+    return {};
   return View(value);
 }
 
@@ -200,17 +216,20 @@ HttpMessage MakeMessage(const Connection& connection, const MetaRequest& request
   HttpMessage message(aws_http_message_new_request(Allocator()));
   aws_http_message_set_request_method(message.get(), Cursor(request.method));
   aws_http_message_set_request_path(message.get(), Cursor(request.path));
-  AddHeader(message.get(), "Host", RequestAuthority(connection.config(), request.context.url.bucket));
+  AddHeader(message.get(), "Host",
+            RequestAuthority(connection.config(), request.context.url.bucket));
   for (const auto& [name, value] : request.headers) AddHeader(message.get(), name, value);
   const std::string_view method = request.method;
   const size_t body_size = request.body.size != 0 ? request.body.size : request.document.size();
-  if (method == "PUT" || method == "POST") AddHeader(message.get(), "Content-Length", std::to_string(body_size));
+  if (method == "PUT" || method == "POST")
+    AddHeader(message.get(), "Content-Length", std::to_string(body_size));
   return message;
 }
 
 OperationPtr StartMetaRequest(std::shared_ptr<Connection> connection, MetaRequest request,
                               Completion<MetaResponse> done) {
-  auto operation = std::make_shared<MetaOperation>(std::move(connection), std::move(request), std::move(done));
+  auto operation =
+      std::make_shared<MetaOperation>(std::move(connection), std::move(request), std::move(done));
   operation->Start();
   return operation;
 }

@@ -1,6 +1,7 @@
-// One aws-c-s3 meta request from start to complete teardown: the whole GET, or one signed request with retries.
-// Thread-safety: Start from any thread; callbacks come from CRT threads. Ownership: an operation keeps itself alive
-// until its meta request has shut down, which is when the completion runs: no memory of the caller is touched after.
+// One aws-c-s3 meta request from start to complete teardown: the whole GET, or one signed request
+// with retries. Thread-safety: Start from any thread; callbacks come from CRT threads. Ownership:
+// an operation keeps itself alive until its meta request has shut down, which is when the
+// completion runs: no memory of the caller is touched after.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,10 @@ struct MetaRequest {
   const char* method = "GET";
   std::string path;  // percent-encoded, with its query
   std::vector<std::pair<std::string, std::string>> headers;
-  ConstBytes body;            // borrowed
-  std::string document;       // owned; sent when body is empty
-  bool receive_into = false;  // a GET_OBJECT into `destination`; otherwise the body is collected as a string
+  ConstBytes body;       // borrowed
+  std::string document;  // owned; sent when body is empty
+  bool receive_into =
+      false;  // a GET_OBJECT into `destination`; otherwise the body is collected as a string
   MutableBytes destination;
 };
 

@@ -22,18 +22,30 @@ bool Is(std::string_view name, std::string_view lower) {
 
 void ObjectHeaders::Add(std::string_view name, std::string_view value) {
   constexpr std::string_view kMetadata = "x-amz-meta-";
-  if (Is(name, "content-length")) std::from_chars(value.data(), value.data() + value.size(), content_length);
-  else if (Is(name, "content-range")) content_range = ParseContentRange(value);
-  else if (Is(name, "etag")) info.etag = value;
-  else if (Is(name, "last-modified")) info.last_modified_ms = ParseHttpDate(value);
-  else if (Is(name, "content-type")) info.content_type = value;
-  else if (Is(name, "content-encoding")) info.content_encoding = value;
-  else if (name.size() <= 6 || !Is(name.substr(0, 6), "x-amz-")) return;
-  else if (Is(name, "x-amz-request-id")) request_id = value;
-  else if (Is(name, "x-amz-version-id")) info.version_id = value;
-  else if (Is(name, "x-amz-storage-class")) info.storage_class = value;
-  else if (Is(name, "x-amz-checksum-crc64nvme")) info.checksum_crc64nvme = value;
-  else if (Is(name, "x-amz-checksum-type")) composite_checksum = value == "COMPOSITE";
+  if (Is(name, "content-length"))
+    std::from_chars(value.data(), value.data() + value.size(), content_length);
+  else if (Is(name, "content-range"))
+    content_range = ParseContentRange(value);
+  else if (Is(name, "etag"))
+    info.etag = value;
+  else if (Is(name, "last-modified"))
+    info.last_modified_ms = ParseHttpDate(value);
+  else if (Is(name, "content-type"))
+    info.content_type = value;
+  else if (Is(name, "content-encoding"))
+    info.content_encoding = value;
+  else if (name.size() <= 6 || !Is(name.substr(0, 6), "x-amz-"))
+    return;
+  else if (Is(name, "x-amz-request-id"))
+    request_id = value;
+  else if (Is(name, "x-amz-version-id"))
+    info.version_id = value;
+  else if (Is(name, "x-amz-storage-class"))
+    info.storage_class = value;
+  else if (Is(name, "x-amz-checksum-crc64nvme"))
+    info.checksum_crc64nvme = value;
+  else if (Is(name, "x-amz-checksum-type"))
+    composite_checksum = value == "COMPOSITE";
   else if (name.size() > kMetadata.size() && Is(name.substr(0, kMetadata.size()), kMetadata)) {
     std::string key(name.substr(kMetadata.size()));
     for (char& c : key) c = Lower(c);

@@ -22,7 +22,8 @@ struct Signing {
 void OnSigned(aws_signing_result* result, int error_code, void* user_data) {
   auto* signing = static_cast<Signing*>(user_data);
   if (error_code == AWS_ERROR_SUCCESS &&
-      aws_apply_signing_result_to_http_request(signing->message, Allocator(), result) != AWS_OP_SUCCESS) {
+      aws_apply_signing_result_to_http_request(signing->message, Allocator(), result) !=
+          AWS_OP_SUCCESS) {
     error_code = aws_last_error();
   }
   signing->done.set_value(error_code);
@@ -30,8 +31,8 @@ void OnSigned(aws_signing_result* result, int error_code, void* user_data) {
 
 }  // namespace
 
-Result<std::string> PresignUrl(const Connection& connection, const S3Url& url, const std::string& method,
-                               uint32_t expires_s) {
+Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
+                               const std::string& method, uint32_t expires_s) {
   if (expires_s == 0 || expires_s > kMaxExpirySeconds) {
     return InvalidArgument("expires must be 1 to 604800 seconds, not " + std::to_string(expires_s));
   }
@@ -57,8 +58,9 @@ Result<std::string> PresignUrl(const Connection& connection, const S3Url& url, c
   Signing state{message.get(), {}};
   std::future<int> done = state.done.get_future();
   int failure = AWS_ERROR_SUCCESS;
-  if (aws_sign_request_aws(Allocator(), signable.get(), reinterpret_cast<const aws_signing_config_base*>(&signing),
-                           OnSigned, &state) != AWS_OP_SUCCESS) {
+  if (aws_sign_request_aws(Allocator(), signable.get(),
+                           reinterpret_cast<const aws_signing_config_base*>(&signing), OnSigned,
+                           &state) != AWS_OP_SUCCESS) {
     failure = aws_last_error();
   } else {
     failure = done.get();

@@ -10,7 +10,7 @@
 
 namespace s3native::crt {
 
-Result<std::string> PresignUrl(const Connection& connection, const S3Url& url, const std::string& method,
-                               uint32_t expires_s);
+Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
+                               const std::string& method, uint32_t expires_s);
 
 }  // namespace s3native::crt

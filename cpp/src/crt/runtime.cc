@@ -11,8 +11,9 @@
 namespace s3native::crt {
 namespace {
 
-// Bytes per socket read and write. The CRT's 16 KiB costs twice the CPU: at 128 KiB a GET costs what a bare recv loop
-// does, TLS included; beyond 256 KiB the fragments fall out of the cache (docs/performance.md has the measurements).
+// Bytes per socket read and write. The CRT's 16 KiB costs twice the CPU: at 128 KiB a GET costs
+// what a bare recv loop does, TLS included; beyond 256 KiB the fragments fall out of the cache
+// (docs/performance.md has the measurements).
 constexpr size_t kChannelFragmentSize = 128 * 1024;
 
 struct Shared {
@@ -47,8 +48,8 @@ std::shared_ptr<Runtime> Runtime::Get(uint16_t event_loops) {
   Shared& shared = GetShared();
   std::lock_guard lock(shared.mutex);
   if (shared.pid != getpid()) {
-    // First use in this process. After a fork the parent's runtimes are leaked on purpose: their threads do not exist
-    // here, and releasing them would wait for those threads.
+    // First use in this process. After a fork the parent's runtimes are leaked on purpose: their
+    // threads do not exist here, and releasing them would wait for those threads.
     shared.pid = getpid();
     shared.runtimes = new std::map<uint16_t, std::shared_ptr<Runtime>>;
   }

@@ -1,7 +1,8 @@
-// The AWS CRT's process-wide parts: library initialisation, event loops, resolver, bootstrap. One per process and
-// event loop count; a forked child makes its own on first use and leaves the parent's untouched.
-// Thread-safety: Get() from any thread; the members are constant. Ownership: shared; clients keep their runtime alive.
-// The library itself is never torn down: at exit the kernel does that, without racing live threads.
+// The AWS CRT's process-wide parts: library initialisation, event loops, resolver, bootstrap. One
+// per process and event loop count; a forked child makes its own on first use and leaves the
+// parent's untouched. Thread-safety: Get() from any thread; the members are constant. Ownership:
+// shared; clients keep their runtime alive. The library itself is never torn down: at exit the
+// kernel does that, without racing live threads.
 #pragma once
 
 #include <cstdint>

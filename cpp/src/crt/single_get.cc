@@ -20,12 +20,16 @@ namespace {
 // An error document is a few hundred bytes; anything longer is not one.
 constexpr size_t kMaxErrorDocument = 16 * 1024;
 
-bool IsFinal(int status) { return status == 403 || status == 404 || status == 412 || status == 416; }
+bool IsFinal(int status) {
+  return status == 403 || status == 404 || status == 412 || status == 416;
+}
 
-class SingleGet : public Operation, public Exchange, public std::enable_shared_from_this<SingleGet> {
+class SingleGet : public Operation,
+                  public Exchange,
+                  public std::enable_shared_from_this<SingleGet> {
  public:
-  SingleGet(std::shared_ptr<Connection> connection, std::shared_ptr<Lane> lane, GetRequest get, MetaRequest request,
-            GetFallback fallback, Completion<GetResult> done)
+  SingleGet(std::shared_ptr<Connection> connection, std::shared_ptr<Lane> lane, GetRequest get,
+            MetaRequest request, GetFallback fallback, Completion<GetResult> done)
       : connection_(std::move(connection)),
         lane_(std::move(lane)),
         get_(std::move(get)),
@@ -86,17 +90,20 @@ void SingleGet::Sign(aws_credentials* credentials) {
   aws_date_time_init_now(&signing.date);
   signable_.reset(aws_signable_new_http_request(Allocator(), message_.get()));
   signing_self_ = shared_from_this();
-  if (aws_sign_request_aws(Allocator(), signable_.get(), reinterpret_cast<aws_signing_config_base*>(&signing),
-                           OnSigned, this) != AWS_OP_SUCCESS) {
+  if (aws_sign_request_aws(Allocator(), signable_.get(),
+                           reinterpret_cast<aws_signing_config_base*>(&signing), OnSigned,
+                           this) != AWS_OP_SUCCESS) {
     signing_self_.reset();
     FallBack();
   }
 }
 
 void SingleGet::OnSigned(aws_signing_result* result, int crt_code, void* user_data) {
-  const std::shared_ptr<SingleGet> self = std::move(static_cast<SingleGet*>(user_data)->signing_self_);
+  const std::shared_ptr<SingleGet> self =
+      std::move(static_cast<SingleGet*>(user_data)->signing_self_);
   if (crt_code != AWS_ERROR_SUCCESS ||
-      aws_apply_signing_result_to_http_request(self->message_.get(), Allocator(), result) != AWS_OP_SUCCESS) {
+      aws_apply_signing_result_to_http_request(self->message_.get(), Allocator(), result) !=
+          AWS_OP_SUCCESS) {
     return self->FallBack();  // which reports what is wrong with the credentials
   }
   self->Submit();
@@ -113,7 +120,9 @@ void SingleGet::Cancel() {
   lane_->Withdraw(shared_from_this(), AWS_ERROR_S3_CANCELED);
 }
 
-void SingleGet::OnHeader(std::string_view name, std::string_view value) { headers_.Add(name, value); }
+void SingleGet::OnHeader(std::string_view name, std::string_view value) {
+  headers_.Add(name, value);
+}
 
 bool SingleGet::OnBody(const uint8_t* data, size_t size) {
   if (status_ / 100 != 2) {
@@ -131,10 +140,12 @@ bool SingleGet::OnBody(const uint8_t* data, size_t size) {
 bool SingleGet::Intact() const {
   const uint64_t start = get_.range.start;
   if (headers_.info.etag.empty()) return false;
-  if (status_ == 200) return start == 0 && received_ == headers_.content_length && received_ <= get_.destination.size;
+  if (status_ == 200)
+    return start == 0 && received_ == headers_.content_length && received_ <= get_.destination.size;
   if (status_ != 206 || !headers_.content_range || !headers_.content_range->range) return false;
   const ByteRange& sent = *headers_.content_range->range;
-  const uint64_t wanted_end = std::min(*get_.range.end, headers_.content_range->size.value_or(UINT64_MAX));
+  const uint64_t wanted_end =
+      std::min(*get_.range.end, headers_.content_range->size.value_or(UINT64_MAX));
   return sent.start == start && sent.end == wanted_end && received_ == wanted_end - start;
 }
 
@@ -151,7 +162,9 @@ void SingleGet::Finished(int crt_code) {
   result.received = received_;
   result.info = headers_.Info(get_.url.key);
   if (status_ == 200 && !result.info.checksum_crc64nvme.empty()) {
-    if (Crc64ToBase64(Crc64Nvme(get_.destination.data, received_)) != result.info.checksum_crc64nvme) return FallBack();
+    if (Crc64ToBase64(Crc64Nvme(get_.destination.data, received_)) !=
+        result.info.checksum_crc64nvme)
+      return FallBack();
     result.checksum_validated = true;
   }
   GlobalCounters().bytes_received.fetch_add(received_, std::memory_order_relaxed);
@@ -188,10 +201,12 @@ void SingleGet::Complete(Result<GetResult> result) {
 
 }  // namespace
 
-OperationPtr StartSingleGet(std::shared_ptr<Connection> connection, std::shared_ptr<Lane> lane, GetRequest get,
-                            MetaRequest request, GetFallback fallback, Completion<GetResult> done) {
-  auto single = std::make_shared<SingleGet>(std::move(connection), std::move(lane), std::move(get), std::move(request),
-                                            std::move(fallback), std::move(done));
+OperationPtr StartSingleGet(std::shared_ptr<Connection> connection, std::shared_ptr<Lane> lane,
+                            GetRequest get, MetaRequest request, GetFallback fallback,
+                            Completion<GetResult> done) {
+  auto single =
+      std::make_shared<SingleGet>(std::move(connection), std::move(lane), std::move(get),
+                                  std::move(request), std::move(fallback), std::move(done));
   single->Start();
   return single;
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import subprocess
 import sys
 
 from s3native.testing import MinioNotFoundError, MinioServer, ServerStartError, install_minio
@@ -16,9 +18,13 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("install-minio", help="build MinIO into the cache folder (about 3 minutes)")
     serve = verbs.add_parser("serve", help="run a MinIO of your own until Ctrl-C")
     serve.add_argument("--tls", action="store_true", help="serve https, certificate included")
+    run = verbs.add_parser("run", help="run a command with a MinIO of its own in its environment")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     options = parser.parse_args(arguments)
     try:
-        return _install() if options.verb == "install-minio" else _serve(tls=options.tls)
+        if options.verb == "install-minio":
+            return _install()
+        return _run(options.command) if options.verb == "run" else _serve(tls=options.tls)
     except (MinioNotFoundError, ServerStartError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -27,6 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _install() -> int:
     print(install_minio())
     return 0
+
+
+def _run(command: list[str]) -> int:
+    with MinioServer() as server:
+        return subprocess.run(
+            command, env=os.environ | server.environment(), check=False
+        ).returncode
 
 
 def _serve(*, tls: bool) -> int:

@@ -137,12 +137,14 @@ Result<GetResult> MemoryStore::GetNow(const GetRequest& request) {
     return Refusal(context, 412, "PreconditionFailed");
   }
   const uint64_t size = version.body->size();
-  if (range.start >= size) return Refusal(context, 416, "InvalidRange");
+  if (range.start >= size && range.start != 0) return Refusal(context, 416, "InvalidRange");
   const uint64_t received = std::min(range.end.value_or(size), size) - range.start;
   if ((range.end ? *range.end - range.start : received) > request.destination.size) {
     return InvalidArgument("the destination is smaller than the range");
   }
-  std::memcpy(request.destination.data, version.body->data() + range.start, received);
+  if (received != 0) {
+    std::memcpy(request.destination.data, version.body->data() + range.start, received);
+  }
   const bool validated = received == size && !version.info.checksum_crc64nvme.empty();
   return GetResult{received, version.info, validated};
 }

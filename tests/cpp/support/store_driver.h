@@ -69,9 +69,8 @@ class StoreDriver {
   }
 
   Result<ObjectInfo> Head(const std::string& key, const std::string& version_id = "") {
-    return WaitFor<ObjectInfo>([&](auto done) {
-      return store_->Head({Url(key), version_id}, std::move(done));
-    });
+    return WaitFor<ObjectInfo>(
+        [&](auto done) { return store_->Head({Url(key), version_id}, std::move(done)); });
   }
 
   Status Delete(const std::string& key, const std::string& version_id = "") {
@@ -88,9 +87,8 @@ class StoreDriver {
   }
 
   Result<std::vector<DeleteError>> DeleteMany(const std::vector<std::string>& full_keys) {
-    return WaitFor<std::vector<DeleteError>>([&](auto done) {
-      return store_->DeleteMany({bucket_, full_keys}, std::move(done));
-    });
+    return WaitFor<std::vector<DeleteError>>(
+        [&](auto done) { return store_->DeleteMany({bucket_, full_keys}, std::move(done)); });
   }
 
   Result<std::string> CreateUpload(const std::string& key, const PutOptions& options = {},
