@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main() -> int:
     chosen = _choose(options)
     failed = False
     report = []
+    print(f"{_here()}\n", flush=True)
     with Stage(sum(workload.stored_bytes for workload in chosen)) as stage:
         for workload in chosen:
             try:
@@ -37,6 +39,12 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps({"machine": machine(), "workloads": report}, indent=1))
     return int(failed)
+
+
+def _here() -> str:
+    """Tell what may explain the figures: the machine, and whether somebody else is using it."""
+    told = machine()
+    return f"{told['cpus']} CPUs, {told['system']}, load average {os.getloadavg()[0]:.1f}"
 
 
 def _say(text: str) -> None:

@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kBucket[] = "crt-store-test";
 
-bool HasServer() { return std::getenv("S3_ENDPOINT") != nullptr; }
+bool HasServer() { return std::getenv("AWS_ENDPOINT_URL") != nullptr; }
 
 std::shared_ptr<Client> MakeClient() {
   ConfigOptions options;
@@ -44,7 +44,7 @@ std::shared_ptr<ObjectStore> MakeStore() {
 class CrtClient : public testing::Test {
  protected:
   void SetUp() override {
-    if (!HasServer()) GTEST_SKIP() << "S3_ENDPOINT is not set";
+    if (!HasServer()) GTEST_SKIP() << "AWS_ENDPOINT_URL is not set";
     client_ = MakeClient();
     (void)client_->CreateBucket(kBucket, {});  // may exist
   }
