@@ -83,7 +83,7 @@ FULL = [
         "nginx",
         [_recv(), *_ALL],
         size=2 * GIB,
-        demand=Demand(0.9, 1.25, 1.0, 1.0),
+        demand=Demand(0.95, 1.15, 1.0, 0.9),
     ),
     Workload(
         "get_tls",
@@ -93,7 +93,7 @@ FULL = [
         [_recv("tls_recv"), *_ALL],
         size=2 * GIB,
         rounds=3,
-        demand=Demand(1.0, 1.0, 1.0, 1.0),
+        demand=Demand(cost_of_loop=0.75, rate_of_peer=1.4),
     ),
     Workload(
         "get_buffer",
@@ -102,7 +102,7 @@ FULL = [
         "nginx",
         [_recv(), *_ALL],
         size=GIB,
-        demand=Demand(0.9, 1.25, 1.0, 1.0),
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=0.45),
     ),
     Workload(
         "get_minio",
@@ -111,7 +111,7 @@ FULL = [
         "minio",
         [_recv(), *_ALL],
         size=GIB,
-        demand=Demand(0.9, 1.25, 1.0, 1.0),
+        demand=Demand(rate_of_peer=1.3),
     ),
     Workload(
         "put_sink",
@@ -126,7 +126,7 @@ FULL = [
         ],
         size=2 * GIB,
         rounds=3,
-        demand=Demand(0.8, 1.5, 1.0, 1.0),
+        demand=Demand(rate_of_peer=1.7),
     ),
     Workload(
         "put_minio",
@@ -147,7 +147,7 @@ FULL = [
         size=SMALL,
         count=5000,
         in_flight=32,
-        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+        demand=Demand(rate_of_peer=1.25, cost_of_peer=0.75),
     ),
     Workload(
         "small_get_minio",
@@ -159,7 +159,7 @@ FULL = [
         count=2000,
         in_flight=32,
         rounds=3,
-        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=0.7),
     ),
     Workload(
         "small_put_minio",
@@ -171,7 +171,7 @@ FULL = [
         count=1000,
         in_flight=32,
         rounds=3,
-        demand=Demand(rate_of_peer=1.0, cost_of_peer=1.0),
+        demand=Demand(rate_of_peer=1.0, cost_of_peer=0.7),
     ),
     Workload(
         "latency",
@@ -181,7 +181,7 @@ FULL = [
         [Entry("bare CRT", program="crt_spike"), *_ALL],
         size=64 << 10,
         object_size=64 * MIB,
-        demand=Demand(0.9, 1.25, 1.0, 1.0),
+        demand=Demand(rate_of_loop=0.83),
     ),
     Workload(
         "list",

@@ -46,7 +46,7 @@ void Raise(const Error& error) {
 
 CallOptions Interruptible() {
   return {[] {
-    py::gil_scoped_acquire acquired;
+    const AcquireGil acquired;
     return PyErr_CheckSignals() != 0;
   }};
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "gil.h"
 #include "s3native/client.h"
 
 namespace s3native::python {
@@ -29,7 +30,7 @@ T Unwrap(Result<T> result) {
 template <typename Work>
 auto WithoutGil(Work&& work) {
   auto result = [&] {
-    py::gil_scoped_release released;
+    const ReleaseGil released;
     return work();
   }();
   return Unwrap(std::move(result));

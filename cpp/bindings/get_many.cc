@@ -32,7 +32,7 @@ class GetManyIterator {
   Item Next();
   void Close() {
     if (!stream_) return;
-    py::gil_scoped_release released;  // waits for what is in flight
+    const ReleaseGil released;  // waits for what is in flight
     stream_.reset();
   }
 

@@ -60,14 +60,14 @@ std::shared_ptr<py::object> Keep(const py::object& object) {
   return {new py::object(object), [](py::object* kept) {
             if (Py_IsInitialized() == 0)
               return;  // the interpreter is gone, and its objects with it
-            py::gil_scoped_acquire acquired;
+            const AcquireGil acquired;
             delete kept;
           }};
 }
 
 CredentialsCallback CallbackFrom(const py::object& function) {
   return [kept = Keep(function)]() -> Result<Credentials> {
-    py::gil_scoped_acquire acquired;
+    const AcquireGil acquired;
     try {
       return CredentialsFrom((*kept)());
     } catch (const std::exception& failure) {

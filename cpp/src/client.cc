@@ -203,7 +203,7 @@ std::unique_ptr<GetManyStream> Client::GetMany(const GetManyOptions& options) co
 
 Result<PutResult> Client::Put(const S3Url& url, ConstBytes data, const UploadOptions& options,
                               const CallOptions& call) const {
-  return UploadBytes(*store_, config_, url, data, options, call);
+  return UploadBytes(store_, config_, url, data, options, call);
 }
 
 Result<ListPage> Client::List(const ListRequest& request, const CallOptions& call) const {
@@ -246,7 +246,7 @@ Result<std::vector<std::pair<S3Url, Error>>> Client::DeleteMany(const std::vecto
 }
 
 Result<PutResult> Client::Copy(const CopyRequest& request, const CallOptions& call) const {
-  return CopyObject(*store_, config_, request, call);
+  return CopyObject(store_, config_, request, call);
 }
 
 Status Client::CreateBucket(const std::string& bucket, const CallOptions& call) const {

@@ -1,6 +1,9 @@
 #include "upload.h"
 
+#include <condition_variable>
 #include <functional>
+#include <mutex>
+#include <thread>
 
 #include "checksum_text.h"
 #include "crc64.h"
@@ -17,29 +20,74 @@ constexpr size_t kPartsInFlight = 16;
 constexpr uint64_t kMaxSingleCopySize = 5ull << 30;
 // A server-side copy moves no bytes through here, so its parts may be large.
 constexpr uint64_t kCopyPartSize = 512ull << 20;
-constexpr int kAbortAttempts = 3;
+constexpr int kAbortAttempts = 6;
+constexpr std::chrono::milliseconds kAbortPause{20};
+constexpr uint32_t kAbortTimeoutSeconds = 10;
 
-// Aborts even when the caller has been interrupted: parts left behind would be paid for.
+// Aborts even when the caller has been interrupted: parts left behind would be paid for. A part
+// whose bytes had all arrived when its request was cancelled may still be stored after the abort
+// and bring the upload back (S3 documents this), so the abort is repeated until the server no
+// longer knows the upload.
 void Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
-  for (int attempt = 0; attempt < kAbortAttempts; ++attempt) {
-    const CallOptions uninterrupted;
-    WaitLimit limit(uninterrupted, 30);
+  const CallOptions uninterrupted;
+  int gone = 0;
+  for (int attempt = 0; attempt < kAbortAttempts && gone < 2; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kAbortPause);
+    WaitLimit limit(uninterrupted, kAbortTimeoutSeconds);
     const Status aborted = Await<std::monostate>(
         &limit, [&](auto done) { return store.AbortUpload(url, upload_id, std::move(done)); });
-    if (aborted.ok() || aborted.error().code == ErrorCode::kNotFound) return;
+    if (!aborted.ok() && aborted.error().code == ErrorCode::kNotFound) ++gone;
   }
+}
+
+// CreateUpload is not cancelled: once the server has begun an upload, its ID is needed to abort it.
+// An interrupted call waits a moment for the ID; if that comes later still, the completion aborts
+// the upload.
+Result<std::string> Create(const std::shared_ptr<ObjectStore>& store,
+                           const CreateUploadRequest& create, WaitLimit* limit) {
+  struct State {
+    std::mutex mutex;
+    std::condition_variable arrived;
+    std::optional<Result<std::string>> result;
+    bool abandoned = false;
+  };
+  auto state = std::make_shared<State>();
+  store->CreateUpload(create, [state, store, url = create.url](Result<std::string> result) {
+    std::unique_lock lock(state->mutex);
+    const bool abandoned = state->abandoned;
+    state->result.emplace(std::move(result));
+    state->arrived.notify_one();
+    lock.unlock();
+    if (abandoned && state->result->ok()) {
+      store->AbortUpload(url, state->result->value(), [](const Status&) {});
+    }
+  });
+  const auto arrived = [&] { return state->result.has_value(); };
+  std::unique_lock lock(state->mutex);
+  while (!state->arrived.wait_for(lock, kInterruptPoll, arrived)) {
+    lock.unlock();
+    const bool expired = limit->Expired().has_value();
+    lock.lock();
+    if (!expired) continue;
+    if (!state->arrived.wait_for(lock, 2 * kInterruptPoll, arrived)) {
+      state->abandoned = true;
+      return *limit->reason();
+    }
+  }
+  return std::move(*state->result);
 }
 
 using PartStarter = std::function<OperationPtr(size_t index, const std::string& upload_id,
                                                Completion<CompletedPart>)>;
 
 // Create, parts, complete; aborted if anything fails before the completion is acknowledged.
-Result<PutResult> RunUpload(ObjectStore& store, const CreateUploadRequest& create,
-                            size_t part_count, const PartStarter& start_part,
+Result<PutResult> RunUpload(const std::shared_ptr<ObjectStore>& store_ptr,
+                            const CreateUploadRequest& create, size_t part_count,
+                            const PartStarter& start_part,
                             const std::function<void(CompleteUploadRequest*)>& finish,
                             WaitLimit* limit) {
-  Result<std::string> upload_id = Await<std::string>(
-      limit, [&](auto done) { return store.CreateUpload(create, std::move(done)); });
+  ObjectStore& store = *store_ptr;
+  Result<std::string> upload_id = Create(store_ptr, create, limit);
   if (!upload_id.ok()) return std::move(upload_id).error();
   auto parts = AwaitAll<CompletedPart>(part_count, kPartsInFlight, limit, [&](size_t i, auto done) {
     return start_part(i, upload_id.value(), std::move(done));
@@ -90,9 +138,9 @@ Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes d
   return result;
 }
 
-Result<PutResult> UploadParts(ObjectStore& store, const S3Url& url, ConstBytes data,
-                              const UploadOptions& options, const PartPlan& plan, bool checksum,
-                              WaitLimit* limit) {
+Result<PutResult> UploadParts(const std::shared_ptr<ObjectStore>& store, const S3Url& url,
+                              ConstBytes data, const UploadOptions& options, const PartPlan& plan,
+                              bool checksum, WaitLimit* limit) {
   uint64_t object_crc = 0;
   const auto start_part = [&](size_t i, const std::string& upload_id,
                               Completion<CompletedPart> done) {
@@ -109,7 +157,7 @@ Result<PutResult> UploadParts(ObjectStore& store, const S3Url& url, ConstBytes d
       object_crc = i == 0 ? crc : CombineCrc64Nvme(object_crc, crc, part.body.size);
       part.checksum_crc64nvme = Crc64ToBase64(crc);
     }
-    return store.UploadPart(std::move(part), std::move(done));
+    return store->UploadPart(std::move(part), std::move(done));
   };
   const auto finish = [&](CompleteUploadRequest* complete) {
     complete->object_size = data.size;
@@ -133,7 +181,7 @@ PutOptions OptionsForCopy(const CopyRequest& request, const ObjectInfo& source) 
   return options;
 }
 
-Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request,
+Result<PutResult> CopyParts(const std::shared_ptr<ObjectStore>& store, const CopyRequest& request,
                             const ObjectInfo& source, WaitLimit* limit) {
   const Result<PartPlan> plan = PlanParts(source.size, kCopyPartSize);
   if (!plan.ok()) return plan.error();
@@ -148,7 +196,7 @@ Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request,
     part.url = request.url;
     part.upload_id = upload_id;
     part.part_number = static_cast<int>(i) + 1;
-    return store.UploadPartCopy(std::move(part), std::move(done));
+    return store->UploadPartCopy(std::move(part), std::move(done));
   };
   const CreateUploadRequest create{request.url, OptionsForCopy(request, source), false};
   return RunUpload(
@@ -158,8 +206,8 @@ Result<PutResult> CopyParts(ObjectStore& store, const CopyRequest& request,
 
 }  // namespace
 
-Result<PutResult> UploadBytes(ObjectStore& store, const Config& config, const S3Url& url,
-                              ConstBytes data, const UploadOptions& options,
+Result<PutResult> UploadBytes(const std::shared_ptr<ObjectStore>& store, const Config& config,
+                              const S3Url& url, ConstBytes data, const UploadOptions& options,
                               const CallOptions& call) {
   WaitLimit limit(call, config.total_timeout_s);
   const bool checksum =
@@ -167,22 +215,23 @@ Result<PutResult> UploadBytes(ObjectStore& store, const Config& config, const S3
   const uint64_t part_size = options.part_size != 0 ? options.part_size : config.part_size;
   const Result<PartPlan> plan = PlanParts(data.size, part_size);
   if (!plan.ok()) return plan.error();
-  if (plan.value().part_count <= 1) return UploadWhole(store, url, data, options, checksum, &limit);
+  if (plan.value().part_count <= 1)
+    return UploadWhole(*store, url, data, options, checksum, &limit);
   return UploadParts(store, url, data, options, plan.value(), checksum, &limit);
 }
 
-Result<PutResult> CopyObject(ObjectStore& store, const Config& config, const CopyRequest& request,
-                             const CallOptions& call) {
+Result<PutResult> CopyObject(const std::shared_ptr<ObjectStore>& store, const Config& config,
+                             const CopyRequest& request, const CallOptions& call) {
   WaitLimit limit(call, config.total_timeout_s);
   Result<ObjectInfo> source = Await<ObjectInfo>(&limit, [&](auto done) {
-    return store.Head({request.source, request.source_version_id}, std::move(done));
+    return store->Head({request.source, request.source_version_id}, std::move(done));
   });
   if (!source.ok()) return std::move(source).error();
   if (source.value().size > kMaxSingleCopySize)
     return CopyParts(store, request, source.value(), &limit);
   CopyRequest pinned = request;
   if (pinned.source_etag.empty()) pinned.source_etag = source.value().etag;
-  return Await<PutResult>(&limit, [&](auto done) { return store.Copy(pinned, std::move(done)); });
+  return Await<PutResult>(&limit, [&](auto done) { return store->Copy(pinned, std::move(done)); });
 }
 
 }  // namespace s3native

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins  # `list` names a method inside Client
 import datetime
+import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
 
 ByteRange = tuple[int, int | None]
 """Half-open [start, end); end None means to the object's end."""
-
-GetRequest = "str | _core.ObjectInfo | tuple[str, ByteRange]"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,13 @@ class Client:
         options = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         self._options = {k: v for k, v in options.items() if v is not None}
         self._engine = _core.Client(self._options)
+        _clients.add(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_engine":
+            raise AttributeError(f"'Client' object has no attribute {name!r}")
+        self._engine = _core.Client(self._options)  # first use in a forked child
+        return self._engine
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_client, (self._options,)
@@ -314,9 +322,10 @@ class Client:
         """Deletes an object. Deleting what does not exist is no error, as S3 has it."""
         self._engine.delete(url, version_id)
 
-    def delete_many(self, urls: Iterable[str]) -> list[tuple[str, Exception]]:  # type: ignore[valid-type]
+    def delete_many(self, urls: Iterable[str]) -> builtins.list[tuple[str, Exception]]:
         """Deletes objects in batches of 1000; returns (URL, error) for each that failed."""
-        return self._engine.delete_many(list_of(urls))
+        failed: builtins.list[tuple[str, Exception]] = self._engine.delete_many(builtins.list(urls))
+        return failed
 
     def copy(
         self,
@@ -352,7 +361,7 @@ class Client:
         """Deletes an empty bucket."""
         self._engine.delete_bucket(bucket)
 
-    def list_buckets(self) -> list[BucketInfo]:
+    def list_buckets(self) -> builtins.list[BucketInfo]:
         """The buckets these credentials own."""
         return [BucketInfo(name, created) for name, created in self._engine.list_buckets()]
 
@@ -379,7 +388,20 @@ class Client:
         return _core.stats()
 
 
-list_of = list  # `list` names a method inside Client
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_engines_of_the_parent: list[_core.Client] = []
+
+
+def _forget_engines() -> None:
+    """In a forked child: the parent's engines have no threads here. They are kept, not torn down,
+    since that would wait for those threads; each client makes its own on first use."""
+    for client in _clients:
+        engine = client.__dict__.pop("_engine", None)
+        if engine is not None:
+            _engines_of_the_parent.append(engine)
+
+
+os.register_at_fork(after_in_child=_forget_engines)
 
 
 def _rebuild_client(options: dict[str, Any]) -> Client:

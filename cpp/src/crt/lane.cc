@@ -21,6 +21,10 @@ struct Lane::Turn {
 
 void Lane::Submit(ExchangePtr exchange) {
   std::unique_lock lock(mutex_);
+  if (const int crt_code = exchange->withdrawn) {
+    lock.unlock();
+    return exchange->Finished(crt_code);
+  }
   if (!idle_.empty()) {
     aws_http_connection* connection = idle_.back();
     idle_.pop_back();
@@ -41,8 +45,9 @@ void Lane::Withdraw(const ExchangePtr& exchange, int crt_code) {
       aws_http_stream_cancel(exchange->stream, crt_code);
       return;
     }
+    exchange->withdrawn = crt_code;
     const auto queued = std::find(queue_.begin(), queue_.end(), exchange);
-    if (queued == queue_.end()) return;  // not yet submitted, or over
+    if (queued == queue_.end()) return;  // on its way here, or onto a connection, or over
     queue_.erase(queued);
   }
   exchange->Finished(crt_code);
@@ -161,16 +166,21 @@ void Lane::Run(aws_http_connection* connection, ExchangePtr exchange) {
   options.on_complete = OnComplete;
   aws_http_stream* stream = aws_http_connection_make_request(connection, &options);
   if (stream != nullptr) {
-    std::unique_lock lock(mutex_);
-    exchange->stream = stream;
-    lock.unlock();
-    if (aws_http_stream_activate(stream) == AWS_OP_SUCCESS) return;
-    lock.lock();
-    exchange->stream = nullptr;
-    lock.unlock();
+    int failure = 0;
+    {
+      std::lock_guard lock(mutex_);
+      exchange->stream = stream;
+      failure = exchange->withdrawn;
+    }
+    if (failure == 0 && aws_http_stream_activate(stream) == AWS_OP_SUCCESS) return;
+    if (failure != 0) aws_raise_error(failure);
+    {
+      std::lock_guard lock(mutex_);
+      exchange->stream = nullptr;
+    }
     aws_http_stream_release(stream);
   }
-  // The server closed the connection just now.
+  // Withdrawn meanwhile, or the server has closed the connection.
   const int failure = aws_last_error();
   delete turn;
   Reuse(connection);

@@ -29,7 +29,9 @@ class Exchange {
   // `crt_code` is 0 when the whole response has arrived.
   virtual void Finished(int crt_code) = 0;
 
-  aws_http_stream* stream = nullptr;  // while on a connection; guarded by the lane's mutex
+  // Guarded by the lane's mutex.
+  aws_http_stream* stream = nullptr;  // while on a connection
+  int withdrawn = 0;                  // why, when withdrawn before it was on one
 };
 using ExchangePtr = std::shared_ptr<Exchange>;
 

@@ -1,0 +1,31 @@
+#include "gil.h"
+
+#include <cxxabi.h>
+#include <unistd.h>
+
+namespace s3native::python {
+namespace {
+
+[[noreturn]] void SleepUntilExit() {
+  while (true) pause();
+}
+
+// Runs `take`, which asks for the GIL; never returns once the interpreter is on its way out.
+template <typename Take>
+auto TakeOrSleep(Take&& take) {
+  try {
+    return take();
+  } catch (abi::__forced_unwind&) {
+    SleepUntilExit();
+  }
+}
+
+}  // namespace
+
+ReleaseGil::~ReleaseGil() {
+  TakeOrSleep([this] { PyEval_RestoreThread(state_); });
+}
+
+AcquireGil::AcquireGil() : state_(TakeOrSleep([] { return PyGILState_Ensure(); })) {}
+
+}  // namespace s3native::python
