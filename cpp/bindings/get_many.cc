@@ -104,7 +104,10 @@ bool GetManyIterator::AddNext() {
   Pending pending;
   GetManyRequest parsed = Parse(request, &pending);
   pending_.emplace(added_++, std::move(pending));
-  stream_->Add(std::move(parsed));
+  {
+    const ReleaseGil released;  // a credentials function may be called, by another thread too
+    stream_->Add(std::move(parsed));
+  }
   return true;
 }
 

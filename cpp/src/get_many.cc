@@ -47,6 +47,7 @@ class Stream : public GetManyStream {
 
  private:
   bool Reserve(Entry* entry, uint64_t size);
+  void Unreserve(Entry* entry, uint64_t size);
   void StartQueued();
   void Launch(Entry* entry, bool first);
   void Collect();
@@ -64,7 +65,8 @@ class Stream : public GetManyStream {
   size_t in_flight_ = 0;
   uint64_t reserved_ = 0;
   std::map<size_t, std::unique_ptr<Entry>> entries_;  // in flight or queued, by index
-  std::deque<Entry*> queued_;            // waiting for the budget; true: continue, see needs_more
+  std::map<size_t, Entry*>
+      queued_;  // waiting for the budget, the first or the next request of each
   std::map<size_t, GetManyItem> ready_;  // ordered
   std::deque<GetManyItem> ready_unordered_;
   std::map<size_t, uint64_t>
@@ -91,16 +93,17 @@ void Stream::Add(GetManyRequest request) {
   const size_t index = added_++;
   auto entry =
       std::make_unique<Entry>(index, store_, *memory_.pool, predictor_, std::move(request));
-  queued_.push_back(entry.get());
+  queued_.emplace(index, entry.get());
   entries_.emplace(index, std::move(entry));
   StartQueued();
 }
 
 bool Stream::Reserve(Entry* entry, uint64_t size) {
   if (entry->borrowed) return true;
-  // The request that the caller waits for next must not wait for memory that later ones hold.
-  const bool must =
-      reserved_ == 0 || in_flight_ == 0 || (options_.ordered && entry->index == next_out_);
+  // Always granted: the first of this stream, the one the caller waits for next, and one when
+  // nothing else moves.
+  const bool stuck = in_flight_ == 0 && ready_.empty() && ready_unordered_.empty();
+  const bool must = reserved_ == 0 || stuck || (options_.ordered && entry->index == next_out_);
   if (!memory_.budget->TryReserve(size, must ? 0 : reserved_)) return false;
   entry->reserved += size;
   reserved_ += size;
@@ -109,14 +112,22 @@ bool Stream::Reserve(Entry* entry, uint64_t size) {
 
 void Stream::StartQueued() {
   while (!queued_.empty()) {
-    Entry* entry = queued_.front();
+    Entry* entry = queued_.begin()->second;
     const bool first = !entry->fetch.NeedsMore();
     const size_t size =
         SlabPool::SizeClass(first ? entry->fetch.FirstSize() : entry->fetch.MoreSize());
+    const uint64_t before = entry->reserved;
     if (!Reserve(entry, size)) return;
-    queued_.pop_front();
+    queued_.erase(queued_.begin());
     Launch(entry, first);
+    if (before != 0) Unreserve(entry, before);  // the first slab has been copied into the next
   }
+}
+
+void Stream::Unreserve(Entry* entry, uint64_t size) {
+  entry->reserved -= size;
+  reserved_ -= size;
+  memory_.budget->Release(size);
 }
 
 void Stream::Launch(Entry* entry, bool first) {
@@ -147,7 +158,7 @@ void Stream::Settle(size_t index) {
   --in_flight_;
   Entry* entry = entries_.at(index).get();
   if (entry->fetch.NeedsMore()) {
-    queued_.push_front(entry);
+    queued_.emplace(index, entry);
     return;
   }
   GetManyItem item;

@@ -33,7 +33,8 @@ class Credentials:
     expiry: datetime.datetime | None = None
 
     def __repr__(self) -> str:
-        return f"Credentials(access_key='****{self.access_key[-4:]}', secret_key='****')"
+        shown = self.access_key[-4:] if len(self.access_key) > 8 else ""
+        return f"Credentials(access_key='****{shown}', secret_key='****')"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`ScriptedServer`: answers each HTTP request as a function says, for what real servers do rarely."""
+"""`ScriptedServer`: answers requests as a function says, for what real servers do rarely."""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -56,12 +58,25 @@ def test_sixteen_threads_on_one_client(client: s3native.Client, bucket: str) -> 
     assert failures == []
 
 
-def test_clients_are_cheap() -> None:
-    clients = [s3native.Client(endpoint="http://127.0.0.1:9") for _ in range(50)]
-    before = len(os.listdir("/proc/self/task"))
-    clients += [s3native.Client(endpoint="http://127.0.0.1:9") for _ in range(50)]
-    assert len(os.listdir("/proc/self/task")) <= before
-    assert len({id(client) for client in clients}) == 100
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def test_clients_cost_two_threads_at_most_and_leave_none() -> None:
+    def make() -> s3native.Client:
+        return s3native.Client(endpoint="http://127.0.0.1:9", credentials="anonymous")
+
+    del_me = make()  # the engine's own threads stay
+    before = threads()
+    clients = [make() for _ in range(50)]
+    assert threads() <= before + 2 * 50
+    del clients
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while threads() > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert del_me.config
 
 
 def test_client_survives_pickling(client: s3native.Client, bucket: str) -> None:

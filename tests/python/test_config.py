@@ -1,4 +1,4 @@
-"""Configuration: arguments, environment, profile files and defaults, and what is told about them."""
+"""Configuration: arguments, environment, profile files and defaults, and what is told of them."""
 
 from __future__ import annotations
 
@@ -174,7 +174,6 @@ def test_bad_environment_is_named_and_not_quoted(
         {"endpoint": "http://host", "use_https": True},
         {"endpoint": "http://127.0.0.1", "addressing": "virtual"},
         {"credentials": "somebody"},
-        {"ca_bundle": "/no/such/file.pem", "endpoint": "https://host"},
     ],
     ids=str,
 )
@@ -230,9 +229,7 @@ def test_profile_files(profiles: Path, server: Any, bucket: str) -> None:
     assert bytes(client.get(f"s3://{bucket}/key")) == b"with the profile's credentials"
 
 
-def test_profile_from_the_environment(
-    profiles: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_profile_from_the_environment(profiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (profiles / "config").write_text("[profile dev]\nregion = eu-north-1\n")
     monkeypatch.setenv("AWS_PROFILE", "dev")
     config = s3native.Client().config

@@ -1,4 +1,4 @@
-"""Errors: one class per cause, with its attributes, and a message that helps and betrays nothing."""
+"""Errors: one class per cause, with its attributes, and a message that helps."""
 
 from __future__ import annotations
 
@@ -133,9 +133,7 @@ def test_truncated_body() -> None:
 def test_body_that_does_not_match_its_checksum() -> None:
     headers = {"ETag": '"e"', "x-amz-checksum-crc64nvme": "M3eFcAZSQlc="}
     with ScriptedServer(lambda request: Answer(200, b"jello", headers)) as server:
-        client = s3native.Client(
-            endpoint=server.endpoint, credentials="anonymous", max_attempts=1
-        )
+        client = s3native.Client(endpoint=server.endpoint, credentials="anonymous", max_attempts=1)
         with pytest.raises(s3native.IntegrityError):
             client.get("s3://bucket/key")
 
@@ -225,7 +223,11 @@ def test_no_credentials(server: Any) -> None:
 
 def test_messages_hold_no_secret() -> None:
     texts = []
-    for status, code in ((403, "SignatureDoesNotMatch"), (500, "InternalError"), (404, "NoSuchKey")):
+    for status, code in (
+        (403, "SignatureDoesNotMatch"),
+        (500, "InternalError"),
+        (404, "NoSuchKey"),
+    ):
         error = failure_of(s3_error(status, code))
         texts += [str(error), repr(error), repr(error.__dict__)]
     assert SECRET not in "".join(texts)
@@ -280,9 +282,11 @@ def test_every_code_of_the_engine_has_a_class() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "s3:", "s3://", "s3:/x", "s3:///k", "http://x", "https://bucket/key", "/bucket/key"]
-    + ["bucket/key", "s3://a/k", "s3://bucket", "s3://bucket/", "s3://buck et/k", "S3://bucket/k"]
-    + ["s3://bucket/" + "k" * 1025, "s3://" + "b" * 64 + "/k"],
+    [
+        *["", "s3:", "s3://", "s3:/x", "s3:///k", "http://x", "https://bucket/key", "/bucket/key"],
+        *["bucket/key", "s3://a/k", "s3://bucket", "s3://bucket/", "s3://buck et/k"],
+        *["S3://bucket/k", "s3://bucket/" + "k" * 1025, "s3://" + "b" * 64 + "/k"],
+    ],
 )
 def test_bad_urls(client: s3native.Client, url: str) -> None:
     for call in (client.head, client.get, client.delete, client.presign):
@@ -293,7 +297,7 @@ def test_bad_urls(client: s3native.Client, url: str) -> None:
 
 
 def test_secrets_in_wrong_urls_are_not_repeated(client: s3native.Client) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with pytest.raises(ValueError) as caught:
         client.get(f"https://user:{SECRET}@host/key?X-Amz-Signature={TOKEN}")
     assert SECRET not in str(caught.value)
     assert TOKEN not in str(caught.value)

@@ -171,7 +171,9 @@ def sink() -> Any:
             body = b"<InitiateMultipartUploadResult><UploadId>u</UploadId>"
             return Answer(200, body + b"</InitiateMultipartUploadResult>")
         if request.method == "POST":
-            body = b'<CompleteMultipartUploadResult><ETag>"e-3"</ETag></CompleteMultipartUploadResult>'
+            body = (
+                b'<CompleteMultipartUploadResult><ETag>"e-3"</ETag></CompleteMultipartUploadResult>'
+            )
             return Answer(200, body)
         return Answer(200, headers={"ETag": '"etag"'})
 

@@ -33,7 +33,9 @@ class ChainBuilder {
   void Add(aws_credentials_provider* provider) {
     if (provider != nullptr) providers_.emplace_back(provider);
   }
+  // Null when no provider applies here.
   CredentialsProvider Build() {
+    if (providers_.empty()) return nullptr;
     std::vector<aws_credentials_provider*> raw;
     for (const CredentialsProvider& provider : providers_) raw.push_back(provider.get());
     aws_credentials_provider_chain_options options{};
@@ -119,14 +121,17 @@ Result<std::shared_ptr<CredentialsSource>> CredentialsSource::Create(const Confi
       break;
   }
   source->provider_ = chain.Build();
-  if (!source->provider_) {
-    return CredentialsError("no credentials provider could be set up: " +
-                            std::string(aws_error_str(aws_last_error())));
-  }
+  source->missing_ = source->provider_ == nullptr;
   return source;
 }
 
 Result<std::shared_ptr<aws_credentials>> CredentialsSource::Current() {
+  if (missing_) {
+    return CredentialsError(
+        "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a "
+        "profile, pass "
+        "credentials=, or credentials=\"anonymous\" for public buckets");
+  }
   if (!callback_) return current_;
   std::lock_guard lock(mutex_);
   if (time(nullptr) < refresh_at_unix_s_) return current_;

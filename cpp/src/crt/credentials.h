@@ -32,6 +32,7 @@ class CredentialsSource {
 
   CredentialsProvider provider_;
   bool anonymous_ = false;
+  bool missing_ = false;  // nothing to sign with
   CredentialsCallback callback_;
   std::mutex mutex_;
   std::shared_ptr<aws_credentials> current_;

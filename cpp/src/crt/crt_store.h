@@ -54,7 +54,8 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   Completion<GetResult> OrEmptyObject(const GetRequest& get, Completion<GetResult> done);
 
   const std::shared_ptr<Connection> connection_;
-  // Null where requests take another way: through a proxy, or to a host for each bucket.
+  // Null where requests take another way: through a proxy, to a host for each
+  // bucket, or where a failed request may not be followed by a meta request.
   const std::shared_ptr<Lane> lane_;
 };
 

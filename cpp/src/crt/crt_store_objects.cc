@@ -16,7 +16,7 @@ void AddIfSet(const char* name, const std::string& value, MetaRequest* request) 
 // what a connection to Amazon gives, and at least 8, so that latency overlaps.
 std::shared_ptr<Lane> MakeLane(const std::shared_ptr<Connection>& connection) {
   const Config& config = connection->config();
-  if (!config.proxy.empty() || !config.path_style) return nullptr;
+  if (!config.proxy.empty() || !config.path_style || config.max_attempts <= 1) return nullptr;
   const size_t wanted =
       config.max_connections != 0
           ? config.max_connections

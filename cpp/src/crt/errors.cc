@@ -175,6 +175,13 @@ ErrorDocument ParseErrorDocument(std::string_view body) {
   return document;
 }
 
+// When the CRT has given up on retries it keeps the code's meaning, but not the document.
+std::string CodeOfCrtError(int crt_code) {
+  if (crt_code == AWS_ERROR_S3_SLOW_DOWN) return "SlowDown";
+  if (crt_code == AWS_ERROR_S3_INTERNAL_ERROR) return "InternalError";
+  return {};
+}
+
 // BucketAlreadyExists and the like are conflicts too, but not over an object's state.
 bool IsConflictOverBucket(std::string_view s3_code) { return s3_code.starts_with("Bucket"); }
 
@@ -213,6 +220,7 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
     return error;
   }
   ErrorDocument document = ParseErrorDocument(failure.body);
+  if (document.code.empty()) document.code = CodeOfCrtError(failure.crt_code);
   Cause cause = CauseOfStatus(failure.http_status, document.code);
   if (IsConflictOverBucket(document.code))
     cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};

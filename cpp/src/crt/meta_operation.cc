@@ -45,6 +45,7 @@ class MetaOperation : public Operation, public std::enable_shared_from_this<Meta
   aws_s3_meta_request* meta_request_ = nullptr;
   bool finished_ = false;
   int attempts_ = 0;
+  int last_status_ = 0;  // of the last response, which the CRT does not report when it gives up
   std::string request_id_;
 };
 
@@ -137,6 +138,10 @@ void MetaOperation::OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* me
   std::lock_guard lock(operation->mutex_);  // parts of one GET report from several threads
   ++operation->attempts_;
   GlobalCounters().requests.fetch_add(1, std::memory_order_relaxed);
+  int status = 0;
+  if (aws_s3_request_metrics_get_response_status_code(metrics, &status) == AWS_OP_SUCCESS) {
+    operation->last_status_ = status;
+  }
   const aws_string* request_id = nullptr;
   if (aws_s3_request_metrics_get_request_id(metrics, &request_id) == AWS_OP_SUCCESS &&
       request_id != nullptr) {
@@ -177,12 +182,18 @@ void MetaOperation::Finish(const aws_s3_meta_request_result& result) {
   counters.failures.fetch_add(1, std::memory_order_relaxed);
   FailedResponse failure;
   failure.crt_code = result.error_code;
-  failure.http_status = result.response_status;
+  failure.http_status = result.response_status != 0 ? result.response_status : last_status_;
   if (result.error_response_body != nullptr) {
     failure.body = View(aws_byte_cursor_from_buf(result.error_response_body));
   }
   failure.attempts = attempts_;
   failure.request_id = request_id_;
+  aws_byte_cursor header;
+  if (request_id_.empty() && result.error_response_headers != nullptr &&
+      aws_http_headers_get(result.error_response_headers, Cursor("x-amz-request-id"), &header) ==
+          AWS_OP_SUCCESS) {
+    failure.request_id = View(header);
+  }
   error_ = ClassifyFailure(failure, request_.context);
 }
 

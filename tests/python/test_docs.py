@@ -1,0 +1,79 @@
+"""The documentation's Python examples run, page by page, against a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import s3native
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+WITHOUT_PYTHON = {"building.md"}  # pages for the shell
+
+BLOCK = re.compile(r"(?:<!--(?P<comment>.*?)-->\s*\n)?```python\n(?P<code>.*?)^```", re.S | re.M)
+NOT_EXECUTED = re.compile(r"\s*not executed: (?P<reason>\S.{5,})", re.S)
+
+
+class Block(NamedTuple):
+    """A Python example, and why it is not run if it is not."""
+
+    line: int
+    code: str
+    reason: str
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in BLOCK.finditer(text):
+        marked = NOT_EXECUTED.match(match["comment"] or "")
+        line = text.count("\n", 0, match.start("code")) + 1
+        found.append(Block(line, match["code"], marked["reason"] if marked else ""))
+    return found
+
+
+@pytest.fixture
+def documented(
+    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[s3native.Client]:
+    """The environment that the pages presume: a server, its credentials, s3://bucket/."""
+    for name, value in {
+        "S3_ENDPOINT": server.endpoint.removeprefix("http://"),
+        "S3_USE_HTTPS": "0",
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_REGION": server.region,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(s3native, "_default", None)
+    monkeypatch.chdir(tmp_path)
+    client = s3native.Client()
+    client.create_bucket("bucket")
+    yield client
+    for page in client.list("s3://bucket/"):
+        assert client.delete_many(entry.url for entry in page.objects) == []
+    client.delete_bucket("bucket")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_run(page: Path, documented: s3native.Client) -> None:
+    blocks = blocks_of(page)
+    names: dict[str, Any] = {"__name__": page.stem}
+    for block in blocks:
+        if not block.reason:
+            # Padded, so that a traceback names the line of the page.
+            code = "\n" * (block.line - 1) + block.code
+            exec(compile(code, os.fspath(page), "exec"), names)
+    ran = [block for block in blocks if not block.reason]
+    assert ran or page.name in WITHOUT_PYTHON
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
