@@ -175,10 +175,12 @@ ErrorDocument ParseErrorDocument(std::string_view body) {
   return document;
 }
 
-// When the CRT has given up on retries it keeps the code's meaning, but not the document.
-std::string CodeOfCrtError(int crt_code) {
+// The code where the CRT keeps its meaning but not the document: after the last retry, and for
+// ranges.
+std::string CodeOfFailure(int crt_code, int status) {
   if (crt_code == AWS_ERROR_S3_SLOW_DOWN) return "SlowDown";
-  if (crt_code == AWS_ERROR_S3_INTERNAL_ERROR) return "InternalError";
+  if (crt_code == AWS_ERROR_S3_INTERNAL_ERROR && status == 500) return "InternalError";
+  if (status == 416) return "InvalidRange";
   return {};
 }
 
@@ -220,7 +222,7 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
     return error;
   }
   ErrorDocument document = ParseErrorDocument(failure.body);
-  if (document.code.empty()) document.code = CodeOfCrtError(failure.crt_code);
+  if (document.code.empty()) document.code = CodeOfFailure(failure.crt_code, failure.http_status);
   Cause cause = CauseOfStatus(failure.http_status, document.code);
   if (IsConflictOverBucket(document.code))
     cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};

@@ -138,6 +138,9 @@ void MetaOperation::OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* me
   std::lock_guard lock(operation->mutex_);  // parts of one GET report from several threads
   ++operation->attempts_;
   GlobalCounters().requests.fetch_add(1, std::memory_order_relaxed);
+  if (aws_s3_request_metrics_get_retry_attempt(metrics) > 0) {
+    GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
+  }
   int status = 0;
   if (aws_s3_request_metrics_get_response_status_code(metrics, &status) == AWS_OP_SUCCESS) {
     operation->last_status_ = status;
@@ -170,8 +173,6 @@ void MetaOperation::Finish(const aws_s3_meta_request_result& result) {
   std::lock_guard lock(mutex_);
   response_.attempts = attempts_;
   Counters& counters = GlobalCounters();
-  if (!request_.receive_into && attempts_ > 1)
-    counters.retries.fetch_add(static_cast<uint64_t>(attempts_ - 1));
   if (result.error_code == AWS_ERROR_SUCCESS) {
     response_.received = destination_.len;
     response_.checksum_validated = result.did_validate;
