@@ -15,6 +15,13 @@ constexpr uint64_t kMaxMemoryLimit = 4ull << 30;
 constexpr uint64_t kMaxPartSize = 5ull << 30;  // S3's
 constexpr uint32_t kMaxEventLoops = 18;        // more stop paying: the network card is full before
 
+// Half the cores, the others being the training's; but two where there are two: one loop alone
+// cannot keep up with a fast server (1.6 against 2.5 GB/s on 2 cores, at the same CPU per byte).
+uint16_t EventLoopsFor(uint32_t cores) {
+  const uint32_t least = std::clamp(cores, 1u, 2u);
+  return static_cast<uint16_t>(std::clamp(cores / 2, least, kMaxEventLoops));
+}
+
 }  // namespace
 
 Status ConfigResolver::TakeRetries() {
@@ -76,7 +83,7 @@ Status ConfigResolver::TakeSizes() {
   TakeArgument("stall_timeout_s", options_.stall_timeout_s, &config_.stall_timeout_s);
   TakeArgument("total_timeout_s", options_.total_timeout_s, &config_.total_timeout_s);
   if (config_.event_loops == 0) {
-    config_.event_loops = static_cast<uint16_t>(std::clamp(inputs_.cores / 2, 1u, kMaxEventLoops));
+    config_.event_loops = EventLoopsFor(inputs_.cores);
   }
   return CheckSizes();
 }

@@ -98,7 +98,7 @@ class Client:
         max_connections: overrides that number.
         memory_limit: bytes that all clients of the process together keep in flight or pooled;
             default a quarter of the machine's memory, 256 MiB to 4 GiB.
-        event_loops: I/O threads; default half the cores.
+        event_loops: I/O threads; default half the cores, at least 2.
         connect_timeout_ms: default 3000.
         stall_timeout_s: a connection without a byte for so long is given up; default 30.
         total_timeout_s: bound on each call; default none.

@@ -105,9 +105,9 @@ TEST_F(ConfigLimitsTest, MemoryLimitIsAQuarterWithinBounds) {
   EXPECT_EQ(Resolved().sources.at("memory_limit"), "argument");
 }
 
-TEST_F(ConfigLimitsTest, EventLoopsAreOneForTwoCoresWithinBounds) {
+TEST_F(ConfigLimitsTest, EventLoopsTakeHalfTheCoresWithinBounds) {
   for (const auto& [cores, loops] :
-       std::map<uint32_t, int>{{0, 1}, {1, 1}, {2, 1}, {3, 1}, {8, 4}, {192, 18}}) {
+       std::map<uint32_t, int>{{0, 1}, {1, 1}, {2, 2}, {3, 2}, {8, 4}, {192, 18}}) {
     cores_ = cores;
     EXPECT_EQ(Resolved().event_loops, loops) << cores;
   }

@@ -50,7 +50,7 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
 
   MetaRequest GetRequestFor(const GetRequest& get) const;
-  OperationPtr GetInParts(GetRequest get, Completion<GetResult> done);
+  OperationPtr GetInParts(GetRequest get, Completion<GetResult> done, int attempts_before = 0);
   Completion<GetResult> OrEmptyObject(const GetRequest& get, Completion<GetResult> done);
 
   const std::shared_ptr<Connection> connection_;

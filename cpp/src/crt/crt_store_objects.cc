@@ -143,7 +143,7 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   }
   MetaRequest request = GetRequestFor(get);
   auto fallback = [self = shared_from_this()](GetRequest again, Completion<GetResult> finish) {
-    return self->GetInParts(std::move(again), std::move(finish));
+    return self->GetInParts(std::move(again), std::move(finish), 1);
   };
   return StartSingleGet(connection_, lane_, std::move(get), std::move(request), std::move(fallback),
                         std::move(done));
@@ -155,8 +155,7 @@ Completion<GetResult> CrtStore::OrEmptyObject(const GetRequest& get, Completion<
           done = std::move(done)](Result<GetResult> result) {
     if (result.ok() || result.error().code != ErrorCode::kRange) return done(std::move(result));
     self->Head(head, [done, range_error = std::move(result).error()](Result<ObjectInfo> info) {
-      if (!info.ok()) return done(std::move(info).error());
-      if (info.value().size != 0) return done(range_error);
+      if (!info.ok() || info.value().size != 0) return done(range_error);
       GetResult empty;
       empty.info = std::move(info).value();
       done(std::move(empty));
@@ -164,8 +163,9 @@ Completion<GetResult> CrtStore::OrEmptyObject(const GetRequest& get, Completion<
   };
 }
 
-OperationPtr CrtStore::GetInParts(GetRequest get, Completion<GetResult> done) {
+OperationPtr CrtStore::GetInParts(GetRequest get, Completion<GetResult> done, int attempts_before) {
   MetaRequest request = GetRequestFor(get);
+  request.attempts_before = attempts_before;
   return Start(std::move(request), [done = std::move(done),
                                     key = std::move(get.url.key)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());

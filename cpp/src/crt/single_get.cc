@@ -184,11 +184,7 @@ void SingleGet::Fail() {
 
 void SingleGet::FallBack() {
   GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
-  OperationPtr slow =
-      fallback_(std::move(get_), [done = std::move(done_)](Result<GetResult> result) {
-        if (!result.ok()) ++result.error().attempts;  // this one
-        done(std::move(result));
-      });
+  OperationPtr slow = fallback_(std::move(get_), std::move(done_));
   bool cancelled = false;
   {
     std::lock_guard lock(mutex_);
