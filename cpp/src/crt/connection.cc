@@ -123,6 +123,7 @@ Status Connection::Connect() {
   options.tls_mode = config_.scheme == "https" ? AWS_MR_TLS_ENABLED : AWS_MR_TLS_DISABLED;
   if (config_.scheme == "https") options.tls_connection_options = tls_options.get();
   options.signing_config = &signing;
+  options.num_file_io_threads = 1;  // the least there is: files are not this engine's business
   options.part_size = config_.part_size;
   options.throughput_target_gbps = config_.throughput_target_gbps;
   options.max_active_connections_override = config_.max_connections;
