@@ -90,7 +90,7 @@ $(stamps)/venv: tools/find_python.sh tools/system_packages.sh
 	@mkdir -p $(@D) && touch $@
 
 $(stamps)/system: $(stamps)/venv
-	@PYTHON=$(python) tools/system_packages.sh gtest
+	@PYTHON=$(python) tools/system_packages.sh gtest nginx
 	@touch $@
 
 $(stamps)/build: $(stamps)/venv pyproject.toml tools/requirements.py
