@@ -10,9 +10,18 @@ namespace {
   while (true) pause();
 }
 
+bool Finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
 // Runs `take`, which asks for the GIL; never returns once the interpreter is on its way out.
 template <typename Take>
 auto TakeOrSleep(Take&& take) {
+  if (Finalizing()) SleepUntilExit();  // the thread's state may be gone already
   try {
     return take();
   } catch (abi::__forced_unwind&) {
