@@ -21,7 +21,8 @@ bool Finalizing() {
 // Runs `take`, which asks for the GIL; never returns once the interpreter is on its way out.
 template <typename Take>
 auto TakeOrSleep(Take&& take) {
-  if (Finalizing()) SleepUntilExit();  // the thread's state may be gone already
+  // The thread's state may be gone already; but the main thread is the one that finalizes.
+  if (Finalizing() && gettid() != getpid()) SleepUntilExit();
   try {
     return take();
   } catch (abi::__forced_unwind&) {
