@@ -6,7 +6,6 @@
 #include <aws/common/date_time.h>
 #include <aws/s3/s3.h>
 
-#include <charconv>
 #include <cstring>
 
 #include "checksum_text.h"
