@@ -18,6 +18,14 @@ inline std::string LowerAscii(std::string_view text) {
   return out;
 }
 
+inline bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (LowerAscii(a[i]) != LowerAscii(b[i])) return false;
+  }
+  return true;
+}
+
 inline constexpr std::string_view kAsciiBlanks = " \t\r\v\f";
 
 // Without blanks at both ends.

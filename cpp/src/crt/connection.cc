@@ -63,7 +63,18 @@ void SetRetries(const Config& config, aws_s3_client_config* out) {
   out->retry_config.backoff_scale_factor_ms = 100;
 }
 
-}  // namespace
+// TLS connection options for one host.
+class TlsConnectionOptions {
+ public:
+  TlsConnectionOptions(aws_tls_ctx* context, const std::string& host);
+  ~TlsConnectionOptions();
+  TlsConnectionOptions(const TlsConnectionOptions&) = delete;
+  TlsConnectionOptions& operator=(const TlsConnectionOptions&) = delete;
+  const aws_tls_connection_options* get() const { return &options_; }
+
+ private:
+  aws_tls_connection_options options_;
+};
 
 TlsConnectionOptions::TlsConnectionOptions(aws_tls_ctx* context, const std::string& host) {
   aws_tls_connection_options_init_from_ctx(&options_, context);
@@ -72,6 +83,8 @@ TlsConnectionOptions::TlsConnectionOptions(aws_tls_ctx* context, const std::stri
 }
 
 TlsConnectionOptions::~TlsConnectionOptions() { aws_tls_connection_options_clean_up(&options_); }
+
+}  // namespace
 
 Result<std::shared_ptr<Connection>> Connection::Create(const Config& config) {
   auto connection = std::make_shared<Connection>();
@@ -95,6 +108,12 @@ Status Connection::Connect() {
   Result<TlsContext> tls = MakeTlsContext(config_);
   if (!tls.ok()) return tls.error();
   tls_ = std::move(tls).value();
+  if (config_.scheme == "https") {
+    auto settings = TlsSettings::Create(config_);
+    if (!settings.ok()) return settings.error();
+    tls_settings_ = std::move(settings).value();
+  }
+  signer_ = std::make_unique<RequestSigner>(config_.region);
   auto credentials = CredentialsSource::Create(config_, *runtime_, tls_.get());
   if (!credentials.ok()) return credentials.error();
   credentials_ = std::move(credentials).value();

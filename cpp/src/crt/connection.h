@@ -12,7 +12,9 @@
 #include "crt/credentials.h"
 #include "crt/handles.h"
 #include "crt/runtime.h"
+#include "crt/tls_stream.h"
 #include "s3native/config.h"
+#include "sigv4.h"
 
 namespace s3native::crt {
 
@@ -24,7 +26,9 @@ class Connection {
   const Runtime& runtime() const { return *runtime_; }
   CredentialsSource& credentials() const { return *credentials_; }
   aws_s3_client* client() const { return client_.get(); }
-  aws_tls_ctx* tls() const { return tls_.get(); }
+  // For connections of our own; null without TLS.
+  const std::shared_ptr<TlsSettings>& tls_settings() const { return tls_settings_; }
+  RequestSigner& signer() const { return *signer_; }
   // Signing for one request; `current` is what credentials().Current() gave.
   aws_signing_config_aws SigningConfig(aws_credentials* current) const;
 
@@ -34,21 +38,10 @@ class Connection {
   Config config_;
   std::shared_ptr<Runtime> runtime_;
   TlsContext tls_;
+  std::shared_ptr<TlsSettings> tls_settings_;
+  std::unique_ptr<RequestSigner> signer_;
   std::shared_ptr<CredentialsSource> credentials_;
   S3Client client_;
-};
-
-// TLS connection options for `host`, to be cleaned up by the caller's destructor.
-class TlsConnectionOptions {
- public:
-  TlsConnectionOptions(aws_tls_ctx* context, const std::string& host);
-  ~TlsConnectionOptions();
-  TlsConnectionOptions(const TlsConnectionOptions&) = delete;
-  TlsConnectionOptions& operator=(const TlsConnectionOptions&) = delete;
-  const aws_tls_connection_options* get() const { return &options_; }
-
- private:
-  aws_tls_connection_options options_;
 };
 
 }  // namespace s3native::crt

@@ -3,6 +3,7 @@
 // clients that use it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -26,6 +27,9 @@ class CredentialsSource {
   // again on a retry). May block in the caller's function. For others: the fixed credentials, or
   // nullptr where provider() is set.
   Result<std::shared_ptr<aws_credentials>> Current();
+  // The credentials of any kind of source, to sign with by hand. `found` runs inline or, when a
+  // provider has to ask somewhere, later on a thread of the CRT.
+  void Get(std::function<void(Result<std::shared_ptr<aws_credentials>>)> found);
 
  private:
   Result<std::shared_ptr<aws_credentials>> Refresh();

@@ -1,21 +1,21 @@
-// The ObjectStore over aws-c-s3: each operation is one meta request, and a parse of what came back.
+// The ObjectStore over the CRT. The bytes of objects take a direct way, connections of our own;
+// every other operation, and what the direct way does not get done, is one meta request of aws-c-s3
+// and a parse of what came back.
 // Thread-safety: all methods, any thread. Ownership: shares its connection; operations in flight
 // keep that alive.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "crt/connection.h"
-#include "crt/lane.h"
+#include "crt/http_pool.h"
 #include "crt/meta_operation.h"
 #include "s3native/object_store.h"
 
 namespace s3native::crt {
-
-// Ranges up to this size go as one request on a lane; larger ones are worth a meta request's
-// parallel parts.
-inline constexpr uint64_t kMaxSingleGetSize = 1 << 20;
 
 class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStore> {
  public:
@@ -50,13 +50,19 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
 
   MetaRequest GetRequestFor(const GetRequest& get) const;
-  OperationPtr GetInParts(GetRequest get, Completion<GetResult> done, int attempts_before = 0);
+  OperationPtr GetSlow(MetaRequest request, Completion<GetResult> done);
+  OperationPtr GetOne(const GetRequest& get, std::function<void(const ObjectInfo&)> on_object,
+                      Completion<GetResult> done);
+  // A PUT of bytes with headers as its only answer.
+  OperationPtr Send(MetaRequest request, Completion<PutResult> done);
   Completion<GetResult> OrEmptyObject(const GetRequest& get, Completion<GetResult> done);
 
+  // Null behind a proxy, where only meta requests know the way.
+  std::shared_ptr<HttpPool> PoolFor(const std::string& bucket);
+
   const std::shared_ptr<Connection> connection_;
-  // Null where requests take another way: through a proxy, to a host for each
-  // bucket, or where a failed request may not be followed by a meta request.
-  const std::shared_ptr<Lane> lane_;
+  std::mutex mutex_;  // guards pools_
+  std::map<std::string, std::shared_ptr<HttpPool>> pools_;  // by host
 };
 
 // A key or prefix as a listing with encoding-type=url spells it; taken as it is when it is not

@@ -1,7 +1,9 @@
 // Get, Head, Put, Delete, Copy: one object, one meta request.
 #include "crt/crt_store.h"
+#include "crt/direct_request.h"
 #include "crt/object_headers.h"
-#include "crt/single_get.h"
+#include "endpoint.h"
+#include "parallel_get.h"
 #include "percent_encoding.h"
 #include "xml_reader.h"
 
@@ -12,16 +14,11 @@ void AddIfSet(const char* name, const std::string& value, MetaRequest* request) 
   if (!value.empty()) request->headers.emplace_back(name, value);
 }
 
-// Connections for single requests: as many as the throughput target needs at 1 Gbps each, which is
-// what a connection to Amazon gives, and at least 8, so that latency overlaps.
-std::shared_ptr<Lane> MakeLane(const std::shared_ptr<Connection>& connection) {
-  const Config& config = connection->config();
-  if (!config.proxy.empty() || !config.path_style || config.max_attempts <= 1) return nullptr;
-  const size_t wanted =
-      config.max_connections != 0
-          ? config.max_connections
-          : std::max<size_t>(8, static_cast<size_t>(config.throughput_target_gbps));
-  return std::make_shared<Lane>(connection, wanted);
+// Connections for bytes: as many as the throughput target needs at 1 Gbps each, which is what a
+// connection to Amazon gives, and at least 8, so that latency overlaps.
+size_t MaxConnections(const Config& config) {
+  if (config.max_connections != 0) return config.max_connections;
+  return std::max<size_t>(8, static_cast<size_t>(config.throughput_target_gbps));
 }
 
 std::string Tags(const std::map<std::string, std::string>& tags) {
@@ -31,14 +28,6 @@ std::string Tags(const std::map<std::string, std::string>& tags) {
     out += PercentEncode(name, false) + "=" + PercentEncode(value, false);
   }
   return out;
-}
-
-PutResult PutResultFrom(const MetaResponse& response) {
-  PutResult result;
-  result.etag = response.Header("ETag");
-  result.version_id = response.Header("x-amz-version-id");
-  result.checksum_crc64nvme = response.Header("x-amz-checksum-crc64nvme");
-  return result;
 }
 
 // <CopyObjectResult><ETag>..</ETag>..; a body that starts with <Error> is turned into a failure by
@@ -67,7 +56,11 @@ Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestCont
 Completion<MetaResponse> ForPutResult(Completion<PutResult> done) {
   return [done = std::move(done)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
-    done(PutResultFrom(response.value()));
+    PutResult result;
+    result.etag = response.value().Header("ETag");
+    result.version_id = response.value().Header("x-amz-version-id");
+    result.checksum_crc64nvme = response.value().Header("x-amz-checksum-crc64nvme");
+    done(std::move(result));
   };
 }
 
@@ -104,11 +97,21 @@ void AddPutHeaders(const PutOptions& options, MetaRequest* request) {
     request->headers.emplace_back("x-amz-meta-" + name, value);
 }
 
-CrtStore::CrtStore(std::shared_ptr<Connection> connection)
-    : connection_(std::move(connection)), lane_(MakeLane(connection_)) {}
+CrtStore::CrtStore(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
 CrtStore::~CrtStore() {
-  if (lane_) lane_->Close();
+  for (const auto& [host, pool] : pools_) pool->Close();
+}
+
+std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
+  if (!config().proxy.empty()) return nullptr;
+  const bool path_style = UsesPathStyle(config(), bucket);
+  std::string host = path_style ? config().host : bucket + "." + config().host;
+  std::lock_guard lock(mutex_);
+  std::shared_ptr<HttpPool>& pool = pools_[host];
+  if (!pool)
+    pool = std::make_shared<HttpPool>(connection_, std::move(host), MaxConnections(config()));
+  return pool;
 }
 
 MetaRequest CrtStore::NewRequest(const char* operation, const char* method,
@@ -131,22 +134,49 @@ MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
   request.context.range = get.range.ToString();
   request.headers.emplace_back("Range", get.range.ToHttpHeader());
   AddIfSet("If-Match", get.if_match, &request);
-  request.receive_into = true;
   request.destination = get.destination;
   return request;
 }
 
 OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
-  if (!lane_ || !get.range.end || *get.range.end - get.range.start > kMaxSingleGetSize) {
-    return GetInParts(std::move(get), std::move(done));
-  }
-  MetaRequest request = GetRequestFor(get);
-  auto fallback = [self = shared_from_this()](GetRequest again, Completion<GetResult> finish) {
-    return self->GetInParts(std::move(again), std::move(finish), 1);
+  if (!get.range.end || get.destination.size < *get.range.end - get.range.start)
+    return GetSlow(GetRequestFor(get), std::move(done));
+  const uint64_t size = *get.range.end - get.range.start;
+  const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
+  if (!pool || size <= config().part_size) return GetOne(get, nullptr, std::move(done));
+  // Twice the connections: one part under way and the next one waiting.
+  const ParallelGetOptions options{config().part_size, 2 * pool->max_connections()};
+  auto get_part = [self = shared_from_this()](GetRequest part, auto on_object, auto part_done) {
+    return self->GetOne(part, std::move(on_object), std::move(part_done));
   };
-  return StartSingleGet(connection_, lane_, std::move(get), std::move(request), std::move(fallback),
-                        std::move(done));
+  return StartParallelGet(options, std::move(get_part), std::move(get), std::move(done));
+}
+
+OperationPtr CrtStore::GetOne(const GetRequest& get, OnObject on_object,
+                              Completion<GetResult> done) {
+  const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
+  MetaRequest request = GetRequestFor(get);
+  if (!pool) return GetSlow(std::move(request), std::move(done));
+  auto slow_way = [self = shared_from_this()](MetaRequest again, Completion<GetResult> finish) {
+    return self->GetSlow(std::move(again), std::move(finish));
+  };
+  return StartDirectGet(connection_, pool, {std::move(request), get.range, std::move(on_object)},
+                        std::move(slow_way), std::move(done));
+}
+
+OperationPtr CrtStore::GetSlow(MetaRequest request, Completion<GetResult> done) {
+  request.receive_into = true;
+  const std::string key = request.context.url.key;
+  return Start(std::move(request),
+               [done = std::move(done), key](Result<MetaResponse> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 GetResult result;
+                 result.received = response.value().received;
+                 result.info = InfoFromHeaders(response.value(), key);
+                 result.checksum_validated = response.value().checksum_validated;
+                 done(std::move(result));
+               });
 }
 
 // A range of an empty object is not satisfiable, but what the caller wants are its zero bytes.
@@ -161,20 +191,6 @@ Completion<GetResult> CrtStore::OrEmptyObject(const GetRequest& get, Completion<
       done(std::move(empty));
     });
   };
-}
-
-OperationPtr CrtStore::GetInParts(GetRequest get, Completion<GetResult> done, int attempts_before) {
-  MetaRequest request = GetRequestFor(get);
-  request.attempts_before = attempts_before;
-  return Start(std::move(request), [done = std::move(done),
-                                    key = std::move(get.url.key)](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    GetResult result;
-    result.received = response.value().received;
-    result.info = InfoFromHeaders(response.value(), key);
-    result.checksum_validated = response.value().checksum_validated;
-    done(std::move(result));
-  });
 }
 
 OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
@@ -197,7 +213,17 @@ OperationPtr CrtStore::Put(PutRequest put, Completion<PutResult> done) {
   AddPutHeaders(put.options, &request);
   AddConditionHeaders(put.options, &request);
   AddIfSet("x-amz-checksum-crc64nvme", put.checksum_crc64nvme, &request);
-  return Start(std::move(request), ForPutResult(std::move(done)));
+  return Send(std::move(request), std::move(done));
+}
+
+OperationPtr CrtStore::Send(MetaRequest request, Completion<PutResult> done) {
+  const std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket);
+  if (!pool) return Start(std::move(request), ForPutResult(std::move(done)));
+  auto slow_way = [self = shared_from_this()](MetaRequest again, Completion<PutResult> finish) {
+    return self->Start(std::move(again), ForPutResult(std::move(finish)));
+  };
+  return StartDirectPut(connection_, pool, std::move(request), std::move(slow_way),
+                        std::move(done));
 }
 
 OperationPtr CrtStore::Delete(S3Url url, std::string version_id, Completion<std::monostate> done) {

@@ -2,53 +2,39 @@
 
 #include <charconv>
 
+#include "ascii.h"
 #include "time_format.h"
 
 namespace s3native::crt {
-namespace {
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-// `name` against a lower-case literal.
-bool Is(std::string_view name, std::string_view lower) {
-  if (name.size() != lower.size()) return false;
-  for (size_t i = 0; i < name.size(); ++i) {
-    if (Lower(name[i]) != lower[i]) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 void ObjectHeaders::Add(std::string_view name, std::string_view value) {
   constexpr std::string_view kMetadata = "x-amz-meta-";
-  if (Is(name, "content-length"))
+  if (EqualsIgnoringCase(name, "content-length"))
     std::from_chars(value.data(), value.data() + value.size(), content_length);
-  else if (Is(name, "content-range"))
+  else if (EqualsIgnoringCase(name, "content-range"))
     content_range = ParseContentRange(value);
-  else if (Is(name, "etag"))
+  else if (EqualsIgnoringCase(name, "etag"))
     info.etag = value;
-  else if (Is(name, "last-modified"))
+  else if (EqualsIgnoringCase(name, "last-modified"))
     info.last_modified_ms = ParseHttpDate(value);
-  else if (Is(name, "content-type"))
+  else if (EqualsIgnoringCase(name, "content-type"))
     info.content_type = value;
-  else if (Is(name, "content-encoding"))
+  else if (EqualsIgnoringCase(name, "content-encoding"))
     info.content_encoding = value;
-  else if (name.size() <= 6 || !Is(name.substr(0, 6), "x-amz-"))
+  else if (name.size() <= 6 || !EqualsIgnoringCase(name.substr(0, 6), "x-amz-"))
     return;
-  else if (Is(name, "x-amz-request-id"))
+  else if (EqualsIgnoringCase(name, "x-amz-request-id"))
     request_id = value;
-  else if (Is(name, "x-amz-version-id"))
+  else if (EqualsIgnoringCase(name, "x-amz-version-id"))
     info.version_id = value;
-  else if (Is(name, "x-amz-storage-class"))
+  else if (EqualsIgnoringCase(name, "x-amz-storage-class"))
     info.storage_class = value;
-  else if (Is(name, "x-amz-checksum-crc64nvme"))
+  else if (EqualsIgnoringCase(name, "x-amz-checksum-crc64nvme"))
     info.checksum_crc64nvme = value;
-  else if (Is(name, "x-amz-checksum-type"))
+  else if (EqualsIgnoringCase(name, "x-amz-checksum-type"))
     composite_checksum = value == "COMPOSITE";
-  else if (name.size() > kMetadata.size() && Is(name.substr(0, kMetadata.size()), kMetadata)) {
+  else if (name.size() > kMetadata.size() && EqualsIgnoringCase(name.substr(0, kMetadata.size()), kMetadata)) {
     std::string key(name.substr(kMetadata.size()));
-    for (char& c : key) c = Lower(c);
+    for (char& c : key) c = LowerAscii(c);
     info.metadata[key] = value;
   }
 }

@@ -19,6 +19,7 @@ class Runtime {
   explicit Runtime(uint16_t event_loops);
   aws_allocator* allocator() const { return allocator_; }
   aws_client_bootstrap* bootstrap() const { return bootstrap_.get(); }
+  aws_host_resolver* resolver() const { return resolver_.get(); }
   aws_event_loop_group* event_loops() const { return event_loops_.get(); }
 
  private:

@@ -1,0 +1,452 @@
+#include "crt/http_connection.h"
+
+#include <aws/common/error.h>
+#include <aws/common/string.h>
+#include <aws/http/http.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "crt/loop_task.h"
+#include "endpoint.h"
+
+namespace s3native::crt {
+namespace {
+
+// What a connection may receive before others on its event loop have their turn.
+constexpr size_t kTurnBytes = 4 * 1024 * 1024;
+// Space for a response's head; S3's take 300 to 1 000 bytes, user metadata up to 2 KiB more.
+constexpr size_t kHeadSpace = 8 * 1024;
+// A longer head, or a longer body in chunks, is no answer of S3 to what is asked here.
+constexpr size_t kMaxText = 256 * 1024;
+// What waits for the socket at once. Progress shows after each.
+constexpr size_t kWriteSlice = 256 * 1024;
+// Checks for a stall in a stall timeout.
+constexpr uint64_t kStallChecks = 4;
+
+int CodeOfErrno(int error) {
+  switch (error) {
+    case EAGAIN:
+#if EAGAIN != EWOULDBLOCK
+    case EWOULDBLOCK:
+#endif
+      return AWS_IO_READ_WOULD_BLOCK;
+    case ETIMEDOUT:
+      return AWS_IO_SOCKET_TIMEOUT;
+    default:
+      return AWS_IO_SOCKET_CLOSED;
+  }
+}
+
+int CodeOf(TlsStatus status) {
+  switch (status) {
+    case TlsStatus::kDone:
+      return AWS_ERROR_SUCCESS;
+    case TlsStatus::kWouldBlock:
+      return AWS_IO_READ_WOULD_BLOCK;
+    case TlsStatus::kClosed:
+      return AWS_IO_SOCKET_CLOSED;
+    case TlsStatus::kFailed:
+      return AWS_IO_TLS_ERROR_ALERT_RECEIVED;
+  }
+  return AWS_ERROR_UNKNOWN;
+}
+
+ConstBytes Bytes(const std::string& text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+void Drop(ConstBytes* bytes, size_t size) {
+  bytes->data += size;
+  bytes->size -= size;
+}
+
+}  // namespace
+
+HttpConnection::HttpConnection(std::shared_ptr<Connection> settings, std::string host,
+                               std::shared_ptr<Owner> owner, aws_event_loop* loop)
+    : settings_(std::move(settings)),
+      host_(std::move(host)),
+      owner_(std::move(owner)),
+      loop_(loop),
+      text_(kHeadSpace) {}
+
+HttpConnection::~HttpConnection() = default;
+
+// ---- opening ----
+
+void HttpConnection::Open() {
+  Post(loop_, [self = shared_from_this()] {
+    self->self_ = self;
+    self->Resolve();
+  });
+}
+
+void HttpConnection::Resolve() {
+  if (IsIpAddress(host_)) {
+    const bool v6 = host_.find(':') != std::string::npos;
+    addresses_.emplace_back(host_, v6 ? AWS_SOCKET_IPV6 : AWS_SOCKET_IPV4);
+    return Connect();
+  }
+  aws_string* name = aws_string_new_from_array(
+      Allocator(), reinterpret_cast<const uint8_t*>(host_.data()), host_.size());
+  const aws_host_resolution_config config = aws_host_resolver_init_default_resolution_config();
+  auto* self = new std::shared_ptr<HttpConnection>(shared_from_this());
+  const int failed = aws_host_resolver_resolve_host(settings_->runtime().resolver(), name,
+                                                    OnResolved, &config, self);
+  aws_string_destroy(name);
+  if (failed == AWS_OP_SUCCESS) return;
+  delete self;
+  Fail(aws_last_error());
+}
+
+void HttpConnection::OnResolved(aws_host_resolver*, const aws_string*, int crt_code,
+                                const aws_array_list* addresses, void* user_data) {
+  const std::unique_ptr<std::shared_ptr<HttpConnection>> held(
+      static_cast<std::shared_ptr<HttpConnection>*>(user_data));
+  std::vector<std::pair<std::string, aws_socket_domain>> found;
+  for (size_t i = 0; addresses != nullptr && i < aws_array_list_length(addresses); ++i) {
+    aws_host_address* address = nullptr;
+    aws_array_list_get_at_ptr(addresses, reinterpret_cast<void**>(&address), i);
+    const bool v6 = address->record_type == AWS_ADDRESS_RECORD_TYPE_AAAA;
+    found.emplace_back(aws_string_c_str(address->address), v6 ? AWS_SOCKET_IPV6 : AWS_SOCKET_IPV4);
+  }
+  // Taken from the back: IPv4 first, which more networks can reach.
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  Post((*held)->loop_, [self = *held, found = std::move(found), crt_code] {
+    if (self->state_ != State::kOpening) return;
+    if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
+    self->addresses_ = found;
+    self->Connect();
+  });
+}
+
+void HttpConnection::Connect() {
+  if (addresses_.empty()) return Fail(AWS_IO_DNS_NO_ADDRESS_FOR_HOST);
+  const auto [address, domain] = std::move(addresses_.back());
+  addresses_.pop_back();
+  aws_socket_options options{};
+  options.type = AWS_SOCKET_STREAM;
+  options.domain = domain;
+  options.connect_timeout_ms = settings_->config().connect_timeout_ms;
+  if (aws_socket_init(&socket_, Allocator(), &options) != AWS_OP_SUCCESS)
+    return Fail(aws_last_error());
+  socket_made_ = true;
+  aws_socket_endpoint endpoint{};
+  std::strncpy(endpoint.address, address.c_str(), sizeof endpoint.address - 1);
+  endpoint.port = settings_->config().port;
+  aws_socket_connect_options connect{};
+  connect.remote_endpoint = &endpoint;
+  connect.event_loop = loop_;
+  connect.on_connection_result = OnConnected;
+  connect.user_data = this;
+  if (aws_socket_connect(&socket_, &connect) != AWS_OP_SUCCESS) Connected(aws_last_error());
+}
+
+void HttpConnection::OnConnected(aws_socket*, int crt_code, void* user_data) {
+  static_cast<HttpConnection*>(user_data)->Connected(crt_code);
+}
+
+void HttpConnection::Connected(int crt_code) {
+  if (state_ != State::kOpening) return;
+  if (crt_code != AWS_ERROR_SUCCESS) {
+    if (addresses_.empty()) return Fail(crt_code);
+    // The socket is still in its caller's hands: make the next one after that has returned.
+    return Post(loop_, [self = shared_from_this()] {
+      if (self->state_ != State::kOpening) return;
+      aws_socket_clean_up(&self->socket_);
+      self->socket_made_ = false;
+      self->Connect();
+    });
+  }
+  // Requests are small and wait for their answers.
+  const int on = 1;
+  setsockopt(socket_.io_handle.data.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (aws_socket_subscribe_to_readable_events(&socket_, OnReadable, this) != AWS_OP_SUCCESS)
+    return Fail(aws_last_error());
+  if (settings_->tls_settings() == nullptr) return Ready();
+  tls_ = std::make_unique<TlsStream>(
+      settings_->tls_settings(), host_, socket_.io_handle.data.fd,
+      [this](const char* data, size_t size) {
+        writing_ = true;
+        const aws_byte_cursor cursor = aws_byte_cursor_from_array(data, size);
+        // A failure reaches OnReadable as well.
+        (void)aws_socket_write(&socket_, &cursor, OnRestWritten, this);
+      });
+  WatchForStalls();
+  Negotiate();
+}
+
+void HttpConnection::Negotiate() {
+  const TlsStatus status = tls_->Negotiate();
+  if (status == TlsStatus::kWouldBlock) return;
+  if (status == TlsStatus::kFailed) return Fail(AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE);
+  if (status != TlsStatus::kDone) return Fail(CodeOf(status));
+  negotiated_ = true;
+  Ready();
+}
+
+void HttpConnection::Ready() {
+  state_ = State::kIdle;
+  if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));
+}
+
+// ---- exchanges ----
+
+void HttpConnection::Run(ExchangePtr exchange) {
+  if (aws_event_loop_thread_is_callers_thread(loop_)) return Begin(std::move(exchange));
+  Post(loop_, [self = shared_from_this(), exchange = std::move(exchange)]() mutable {
+    self->Begin(std::move(exchange));
+  });
+}
+
+void HttpConnection::Begin(ExchangePtr exchange) {
+  if (state_ != State::kIdle) return exchange->Finished(AWS_ERROR_HTTP_CONNECTION_CLOSED);
+  state_ = State::kBusy;
+  exchange_ = std::move(exchange);
+  text_size_ = 0;
+  in_body_ = body_sent_ = false;
+  send_head_ = exchange_->Head();
+  send_left_ = Bytes(send_head_);
+  send_body_ = exchange_->Body();
+  WatchForStalls();
+  Send();
+}
+
+void HttpConnection::Send() {
+  const ExchangePtr sending = exchange_;  // a failure ends it
+  const int crt_code = tls_ ? SendTls() : SendPlain();
+  if (crt_code != AWS_ERROR_SUCCESS && exchange_ == sending) Fail(crt_code);
+}
+
+void HttpConnection::Sent(size_t size) {
+  progress_ += size;
+  const size_t of_head = std::min(size, send_left_.size);
+  Drop(&send_left_, of_head);
+  Drop(&send_body_, size - of_head);
+  body_sent_ = send_left_.size + send_body_.size == 0;
+}
+
+int HttpConnection::SendPlain() {
+  while (!writing_ && !body_sent_) {
+    iovec pieces[2] = {{const_cast<std::byte*>(send_left_.data), send_left_.size},
+                       {const_cast<std::byte*>(send_body_.data), send_body_.size}};
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = 2;
+    const ssize_t sent = sendmsg(socket_.io_handle.data.fd, &message, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      Sent(static_cast<size_t>(sent));
+      continue;
+    }
+    if (CodeOfErrno(errno) != AWS_IO_READ_WOULD_BLOCK) return CodeOfErrno(errno);
+    const ConstBytes& next = send_left_.size != 0 ? send_left_ : send_body_;
+    const aws_byte_cursor slice =
+        aws_byte_cursor_from_array(next.data, std::min(next.size, kWriteSlice));
+    writing_ = true;
+    if (aws_socket_write(&socket_, &slice, OnWritten, this) != AWS_OP_SUCCESS) {
+      writing_ = false;
+      return aws_last_error();
+    }
+  }
+  return AWS_ERROR_SUCCESS;
+}
+
+void HttpConnection::OnWritten(aws_socket*, int crt_code, size_t size, void* user_data) {
+  auto* self = static_cast<HttpConnection*>(user_data);
+  self->writing_ = false;
+  if (self->state_ != State::kBusy) return;
+  if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
+  self->Sent(size);
+  self->Send();
+}
+
+int HttpConnection::SendTls() {
+  while (!body_sent_) {
+    const ConstBytes& next = send_left_.size != 0 ? send_left_ : send_body_;
+    size_t sent = 0;
+    const TlsStatus status = tls_->Send(next.data, std::min(next.size, kWriteSlice), &sent);
+    if (status == TlsStatus::kWouldBlock) return AWS_ERROR_SUCCESS;
+    if (status != TlsStatus::kDone) return CodeOf(status);
+    Sent(sent);
+  }
+  return AWS_ERROR_SUCCESS;
+}
+
+void HttpConnection::OnRestWritten(aws_socket*, int crt_code, size_t, void* user_data) {
+  auto* self = static_cast<HttpConnection*>(user_data);
+  self->writing_ = false;
+  self->tls_->OnRestSent();
+  if (self->state_ == State::kClosed) return;
+  if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
+  if (!self->negotiated_) return self->Negotiate();
+  if (self->state_ == State::kBusy) self->Send();
+}
+
+void HttpConnection::OnReadable(aws_socket*, int crt_code, void* user_data) {
+  const HttpConnectionPtr self = static_cast<HttpConnection*>(user_data)->shared_from_this();
+  if (self->state_ == State::kClosed) return;
+  if (self->tls_ && !self->negotiated_) {
+    self->Negotiate();
+    if (!self->negotiated_) {
+      if (crt_code != AWS_ERROR_SUCCESS) self->Fail(crt_code);
+      return;
+    }
+  }
+  // What came before the end of the connection counts.
+  self->ReceiveAll();
+  if (crt_code != AWS_ERROR_SUCCESS) self->Fail(crt_code);
+}
+
+// Until the socket has no more, or others must have their turn.
+void HttpConnection::ReceiveAll() {
+  size_t turn = kTurnBytes;
+  while (state_ != State::kClosed) {
+    void* into = in_body_ ? static_cast<void*>(body_.data) : text_.data() + text_size_;
+    const size_t room = in_body_ ? std::min(body_.size, turn) : text_.size() - text_size_;
+    size_t received = 0;
+    const int crt_code = Receive(into, room, &received);
+    if (crt_code == AWS_IO_READ_WOULD_BLOCK) return;
+    if (crt_code != AWS_ERROR_SUCCESS) return Fail(crt_code);
+    if (state_ != State::kBusy) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);  // nobody asked
+    progress_ += received;
+    const ExchangePtr current = exchange_;
+    Received(received);
+    // A short read has emptied the socket, and a new request has no answer yet.
+    if (exchange_ != current || (!tls_ && received < room)) return;
+    turn -= std::min(turn, received);
+    if (turn == 0) return Post(loop_, [self = shared_from_this()] { self->ReceiveAll(); });
+  }
+}
+
+int HttpConnection::Receive(void* into, size_t size, size_t* received) {
+  if (tls_) return CodeOf(tls_->Receive(into, size, received));
+  const ssize_t count = recv(socket_.io_handle.data.fd, into, size, 0);
+  if (count < 0) return CodeOfErrno(errno);
+  if (count == 0) return AWS_IO_SOCKET_CLOSED;
+  *received = static_cast<size_t>(count);
+  return AWS_ERROR_SUCCESS;
+}
+
+void HttpConnection::Received(size_t size) {
+  if (!in_body_) {
+    text_size_ += size;
+    return TakeText();
+  }
+  body_.data += size;
+  body_.size -= size;
+  if (body_.size == 0) Complete();
+}
+
+// The head and, when it announces chunks, all of them, are in text_.
+void HttpConnection::TakeText() {
+  HttpParse parsed = ParseHttpHead({text_.data(), text_size_}, &head_);
+  while (parsed == HttpParse::kComplete && head_.status / 100 == 1) {  // 100 Continue
+    text_size_ -= head_.size;
+    std::memmove(text_.data(), text_.data() + head_.size, text_size_);
+    parsed = ParseHttpHead({text_.data(), text_size_}, &head_);
+  }
+  std::string decoded;
+  std::string_view rest;
+  if (parsed == HttpParse::kComplete) {
+    rest = std::string_view(text_.data(), text_size_).substr(head_.size);
+    if (head_.chunked) {
+      size_t used = 0;
+      parsed = DecodeChunked(rest, &decoded, &used);
+      if (parsed == HttpParse::kComplete && used != rest.size()) parsed = HttpParse::kMalformed;
+      rest = decoded;
+      head_.content_length = decoded.size();
+    }
+  }
+  if (parsed == HttpParse::kIncomplete) {
+    if (text_size_ < text_.size()) return;
+    if (text_.size() >= kMaxText) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+    return text_.resize(2 * text_.size());
+  }
+  if (parsed == HttpParse::kMalformed) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  StartBody(rest);
+}
+
+void HttpConnection::StartBody(std::string_view first) {
+  const bool no_body = head_.status == 204 || head_.status == 304;
+  if (!head_.content_length && !no_body) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  const uint64_t length = no_body ? 0 : *head_.content_length;
+  body_ = exchange_->OnHead(head_, length);
+  if (body_.size < length || first.size() > length) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  if (!first.empty()) std::memcpy(body_.data, first.data(), first.size());
+  body_ = {body_.data + first.size(), static_cast<size_t>(length) - first.size()};
+  in_body_ = true;
+  if (body_.size == 0) Complete();
+}
+
+void HttpConnection::Complete() {
+  const ExchangePtr done = std::move(exchange_);
+  exchange_.reset();
+  if (head_.keep_alive && body_sent_ && !writing_) {
+    state_ = State::kIdle;
+    // The next request goes out before this one's result is looked at.
+    if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));
+  } else {
+    Shut(AWS_ERROR_SUCCESS);
+  }
+  done->Finished(AWS_ERROR_SUCCESS);
+}
+
+// ---- ending ----
+
+void HttpConnection::Cancel(ExchangePtr exchange, int crt_code) {
+  Post(loop_, [self = shared_from_this(), exchange = std::move(exchange), crt_code] {
+    if (self->exchange_ == exchange) self->Fail(crt_code);
+  });
+}
+
+void HttpConnection::Close() {
+  Post(loop_, [self = shared_from_this()] { self->Fail(AWS_ERROR_HTTP_CONNECTION_CLOSED); });
+}
+
+void HttpConnection::Fail(int crt_code) {
+  if (state_ == State::kClosed) return;
+  const ExchangePtr failed = std::move(exchange_);
+  exchange_.reset();
+  Shut(crt_code);
+  if (failed) failed->Finished(crt_code);
+}
+
+void HttpConnection::Shut(int crt_code) {
+  const bool opened = state_ != State::kOpening;
+  state_ = State::kClosed;
+  // Callbacks of pending writes run in here; after it no memory of a caller is touched.
+  if (socket_made_) aws_socket_clean_up(&socket_);
+  // The socket may be in a callback right now: its memory goes later.
+  const HttpConnectionPtr self = std::move(self_);
+  Post(loop_, [self] {});
+  owner_->Gone(self, opened ? AWS_ERROR_SUCCESS : crt_code);
+}
+
+void HttpConnection::WatchForStalls() {
+  const uint64_t timeout_ms = uint64_t{settings_->config().stall_timeout_s} * 1000;
+  if (watched_ || timeout_ms == 0) return;
+  watched_ = true;
+  WatchAgain(timeout_ms / kStallChecks, progress_, 0);
+}
+
+void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_t quiet) {
+  PostAfter(loop_, interval_ms, [weak = weak_from_this(), interval_ms, progress, quiet] {
+    const HttpConnectionPtr self = weak.lock();
+    if (!self || self->state_ == State::kClosed) return;
+    if (self->state_ == State::kIdle) {
+      self->watched_ = false;
+      return;
+    }
+    const uint64_t still = self->progress_ == progress ? quiet + 1 : 0;
+    if (still > kStallChecks) return self->Fail(AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
+    self->WatchAgain(interval_ms, self->progress_, still);
+  });
+}
+
+}  // namespace s3native::crt

@@ -1,0 +1,174 @@
+#include "parallel_get.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace s3native {
+namespace {
+
+class ParallelGet : public Operation, public std::enable_shared_from_this<ParallelGet> {
+ public:
+  ParallelGet(const ParallelGetOptions& options, GetPart get_part, GetRequest get,
+              Completion<GetResult> done)
+      : options_(options),
+        get_part_(std::move(get_part)),
+        get_(std::move(get)),
+        done_(std::move(done)),
+        end_(*get_.range.end),
+        next_(get_.range.start) {}
+
+  void Start() {
+    Launch(TakePart(), [self = shared_from_this()](const ObjectInfo& info) { self->Pin(info); });
+  }
+
+  void Cancel() override {
+    std::unique_lock lock(mutex_);
+    cancelled_ = true;
+    CancelParts(&lock);
+  }
+
+ private:
+  struct Part {
+    ByteRange range;
+    OperationPtr operation;
+  };
+
+  // Next range, counted as in flight; with the lock held, or before any other thread is here.
+  ByteRange TakePart() {
+    const ByteRange range{next_, std::min(next_ + options_.part_size, end_)};
+    next_ = *range.end;
+    ++in_flight_;
+    return range;
+  }
+
+  void Launch(ByteRange range, std::function<void(const ObjectInfo&)> on_object) {
+    GetRequest request = get_;
+    request.range = range;
+    const uint64_t offset = range.start - get_.range.start;
+    request.destination = {get_.destination.data + offset,
+                           static_cast<size_t>(*range.end - range.start)};
+    const uint64_t start = range.start;
+    OperationPtr operation =
+        get_part_(std::move(request), std::move(on_object),
+                  [self = shared_from_this(), range](Result<GetResult> result) {
+                    self->OnPart(range, std::move(result));
+                  });
+    std::unique_lock lock(mutex_);
+    // It may have ended already.
+    if (std::erase(ended_early_, start) != 0) return;
+    running_.push_back({start, operation});
+    const bool stop = cancelled_ || error_;
+    lock.unlock();
+    if (stop && operation) operation->Cancel();
+  }
+
+  // The object is known: cut the range at its end, and ask for the rest.
+  void Pin(const ObjectInfo& info) {
+    {
+      std::lock_guard lock(mutex_);
+      if (pinned_) return;
+      pinned_ = true;
+      get_.if_match = info.etag;
+      end_ = std::min(end_, info.size);
+    }
+    LaunchMore();
+  }
+
+  void LaunchMore() {
+    while (true) {
+      ByteRange range;
+      {
+        std::lock_guard lock(mutex_);
+        if (cancelled_ || error_ || !pinned_ || next_ >= end_ ||
+            in_flight_ >= options_.concurrency)
+          return;
+        range = TakePart();
+      }
+      Launch(range, nullptr);
+    }
+  }
+
+  void OnPart(ByteRange range, Result<GetResult> result) {
+    const bool first = range.start == get_.range.start;
+    if (result.ok() && first) Pin(result.value().info);
+    {
+      std::unique_lock lock(mutex_);
+      --in_flight_;
+      if (std::erase_if(running_, [&](const auto& part) { return part.first == range.start; }) == 0)
+        ended_early_.push_back(range.start);
+      if (result.ok()) {
+        received_ += result.value().received;
+        if (first) first_ = std::move(result).value();
+      } else if (!error_) {
+        error_ = std::move(result).error();
+        CancelParts(&lock);
+      }
+    }
+    LaunchMore();
+    Finish();
+  }
+
+  void CancelParts(std::unique_lock<std::mutex>* lock) {
+    const auto running = running_;
+    lock->unlock();
+    for (const auto& [start, operation] : running) {
+      if (operation) operation->Cancel();
+    }
+  }
+
+  void Finish() {
+    Completion<GetResult> done;
+    {
+      std::lock_guard lock(mutex_);
+      const bool over = error_ || cancelled_ || (pinned_ && next_ >= end_);
+      if (in_flight_ != 0 || !over || !done_) return;
+      done = std::move(done_);
+      done_ = nullptr;
+    }
+    if (error_) return done(std::move(*error_));
+    if (next_ < end_ || received_ != end_ - get_.range.start) return done(Incomplete());
+    first_.received = received_;
+    done(std::move(first_));
+  }
+
+  Error Incomplete() const {
+    Error error;
+    error.code = cancelled_ ? ErrorCode::kCancelled : ErrorCode::kIntegrity;
+    error.operation = "GetObject";
+    error.bucket = get_.url.bucket;
+    error.key = get_.url.key;
+    error.range = get_.range.ToString();
+    error.message = "GetObject " + get_.url.ToString() + " " + error.range + " " +
+                    (cancelled_ ? "was cancelled" : "failed: bytes are missing") + " after " +
+                    std::to_string(received_) + " bytes";
+    return error;
+  }
+
+  const ParallelGetOptions options_;
+  const GetPart get_part_;
+  std::mutex mutex_;  // guards what follows
+  GetRequest get_;
+  Completion<GetResult> done_;
+  uint64_t end_;   // of the range, once pinned not behind the object's end
+  uint64_t next_;  // start of the next part
+  size_t in_flight_ = 0;
+  std::vector<std::pair<uint64_t, OperationPtr>> running_;  // by the part's start
+  std::vector<uint64_t> ended_early_;  // parts that ended before their operation was known
+  bool pinned_ = false;
+  bool cancelled_ = false;
+  uint64_t received_ = 0;
+  GetResult first_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+OperationPtr StartParallelGet(const ParallelGetOptions& options, GetPart get_part, GetRequest get,
+                              Completion<GetResult> done) {
+  auto operation =
+      std::make_shared<ParallelGet>(options, std::move(get_part), std::move(get), std::move(done));
+  operation->Start();
+  return operation;
+}
+
+}  // namespace s3native

@@ -1,0 +1,25 @@
+// A large GET as ranged requests beside each other, all pinned to the ETag of the first response.
+// Thread-safety: StartParallelGet from any thread. Ownership: as ObjectStore::Get.
+#pragma once
+
+#include <functional>
+
+#include "s3native/object_store.h"
+
+namespace s3native {
+
+// One ranged request. `on_object`, which may be empty, is called once the response's head is here,
+// before its bytes are, and before the completion.
+using GetPart = std::function<OperationPtr(
+    GetRequest part, std::function<void(const ObjectInfo&)> on_object, Completion<GetResult> done)>;
+
+struct ParallelGetOptions {
+  uint64_t part_size = 8ull << 20;
+  size_t concurrency = 8;  // parts in flight
+};
+
+// `get.range` must have an end. The result is the first part's, with the bytes of all.
+OperationPtr StartParallelGet(const ParallelGetOptions& options, GetPart get_part, GetRequest get,
+                              Completion<GetResult> done);
+
+}  // namespace s3native
