@@ -210,7 +210,7 @@ void HttpConnection::Begin(ExchangePtr exchange) {
   state_ = State::kBusy;
   exchange_ = std::move(exchange);
   text_size_ = 0;
-  in_body_ = body_sent_ = false;
+  in_body_ = body_sent_ = answered_ = false;
   send_head_ = exchange_->Head();
   send_left_ = Bytes(send_head_);
   send_body_ = exchange_->Body();
@@ -264,6 +264,7 @@ void HttpConnection::OnWritten(aws_socket*, int crt_code, size_t size, void* use
   if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
   self->Sent(size);
   self->Send();
+  if (self->state_ == State::kBusy && self->body_sent_ && self->answered_) self->Complete();
 }
 
 int HttpConnection::SendTls() {
@@ -285,7 +286,9 @@ void HttpConnection::OnRestWritten(aws_socket*, int crt_code, size_t, void* user
   if (self->state_ == State::kClosed) return;
   if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
   if (!self->negotiated_) return self->Negotiate();
-  if (self->state_ == State::kBusy) self->Send();
+  if (self->state_ != State::kBusy) return;
+  self->Send();
+  if (self->state_ == State::kBusy && self->body_sent_ && self->answered_) self->Complete();
 }
 
 void HttpConnection::OnReadable(aws_socket*, int crt_code, void* user_data) {
@@ -385,6 +388,9 @@ void HttpConnection::StartBody(std::string_view first) {
 }
 
 void HttpConnection::Complete() {
+  answered_ = true;
+  // The server has it all, only the socket has not said so yet.
+  if (head_.status / 100 == 2 && writing_) return;
   const ExchangePtr done = std::move(exchange_);
   exchange_.reset();
   if (head_.keep_alive && body_sent_ && !writing_) {

@@ -117,6 +117,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   HttpHead head_;
   bool in_body_ = false;
   MutableBytes body_;  // what is still to be received
+  bool answered_ = false;
 
   uint64_t progress_ = 0;  // bytes moved, to see stalls
   bool watched_ = false;
