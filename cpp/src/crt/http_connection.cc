@@ -27,6 +27,11 @@ constexpr size_t kMaxText = 256 * 1024;
 constexpr size_t kWriteSlice = 256 * 1024;
 // Checks for a stall in a stall timeout.
 constexpr uint64_t kStallChecks = 4;
+// Bytes that must have arrived to wake up for, in a long body: a third less system time than waking
+// up for each segment.
+constexpr int kLowWater = 256 * 1024;
+// Of a body's last bytes, TLS may have taken this many from the socket without handing them out.
+constexpr int kMaxTlsRecord = 17 * 1024;
 
 int CodeOfErrno(int error) {
   switch (error) {
@@ -314,17 +319,26 @@ void HttpConnection::ReceiveAll() {
     const size_t room = in_body_ ? std::min(body_.size, turn) : text_.size() - text_size_;
     size_t received = 0;
     const int crt_code = Receive(into, room, &received);
-    if (crt_code == AWS_IO_READ_WOULD_BLOCK) return;
+    if (crt_code == AWS_IO_READ_WOULD_BLOCK) return SetLowWater();
     if (crt_code != AWS_ERROR_SUCCESS) return Fail(crt_code);
     if (state_ != State::kBusy) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);  // nobody asked
     progress_ += received;
     const ExchangePtr current = exchange_;
     Received(received);
     // A short read has emptied the socket, and a new request has no answer yet.
-    if (exchange_ != current || (!tls_ && received < room)) return;
+    if (exchange_ != current || (!tls_ && received < room)) return SetLowWater();
     turn -= std::min(turn, received);
     if (turn == 0) return Post(loop_, [self = shared_from_this()] { self->ReceiveAll(); });
   }
+}
+
+// Wakes up for many bytes at once where many are to come.
+void HttpConnection::SetLowWater() {
+  if (state_ == State::kClosed) return;
+  const int wanted = in_body_ && body_.size > size_t{kLowWater + kMaxTlsRecord} ? kLowWater : 1;
+  if (wanted == low_water_) return;
+  low_water_ = wanted;
+  setsockopt(socket_.io_handle.data.fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
 }
 
 int HttpConnection::Receive(void* into, size_t size, size_t* received) {

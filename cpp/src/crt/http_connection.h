@@ -83,6 +83,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Sent(size_t size);
   void ReceiveAll();
   int Receive(void* into, size_t size, size_t* received);
+  void SetLowWater();
   void Received(size_t size);
   void TakeText();
   void StartBody(std::string_view first);
@@ -118,6 +119,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   bool in_body_ = false;
   MutableBytes body_;  // what is still to be received
   bool answered_ = false;
+  int low_water_ = 1;  // bytes that wake this up
 
   uint64_t progress_ = 0;  // bytes moved, to see stalls
   bool watched_ = false;
