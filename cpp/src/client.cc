@@ -153,6 +153,7 @@ Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination,
   request.range.start = range ? range->start : 0;
   request.range.end =
       range && range->end ? *range->end : request.range.start + request.destination.size;
+  request.whole = !range;
   Result<GetResult> got =
       Await<GetResult>(&limit, [&](auto done) { return store_->Get(request, std::move(done)); });
   if (!got.ok() || (range && range->end)) return got;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "checksum_text.h"
+#include "crc64.h"
+
 namespace s3native {
 
 size_t Fetch::FirstSize() {
@@ -27,6 +30,7 @@ void Fetch::Start(std::function<void()> arrived) {
   }
   request.range.start = options_.range ? options_.range->start : 0;
   request.range.end = request.range.start + FirstSize();
+  request.whole = !options_.range;
   Send(std::move(request), std::move(arrived));
 }
 
@@ -79,15 +83,22 @@ void Fetch::OnFirst(Result<GetResult> result) {
     needs_more_ = true;
     return;
   }
-  error_ = Error{};
-  error_->code = continued_ ? ErrorCode::kIntegrity : ErrorCode::kInvalidArgument;
-  error_->operation = "GetObject";
-  error_->bucket = url_.bucket;
-  error_->key = url_.key;
-  error_->message = url_.ToString() + " has " + std::to_string(size - start) +
-                    " bytes to read, but " +
-                    (continued_ ? std::to_string(fetched_.size) + " arrived"
-                                : "the buffer holds " + std::to_string(destination_.size));
+  const std::string has = "has " + std::to_string(size - start) + " bytes to read, but ";
+  error_ = continued_
+               ? Failed(ErrorCode::kIntegrity, has + std::to_string(fetched_.size) + " arrived")
+               : Failed(ErrorCode::kInvalidArgument,
+                        has + "the buffer holds " + std::to_string(destination_.size));
+}
+
+Error Fetch::Failed(ErrorCode code, const std::string& what) const {
+  Error error;
+  error.code = code;
+  error.retryable = code == ErrorCode::kIntegrity;
+  error.operation = "GetObject";
+  error.bucket = url_.bucket;
+  error.key = url_.key;
+  error.message = url_.ToString() + " " + what;
+  return error;
 }
 
 void Fetch::Cancel() {
@@ -97,6 +108,12 @@ void Fetch::Cancel() {
 Result<Fetched> Fetch::Take() {
   operation_.reset();
   if (error_) return std::move(*error_);
+  // A store verifies only what it gave in one piece.
+  if (continued_ && !options_.range && !fetched_.info.checksum_crc64nvme.empty() &&
+      Crc64ToBase64(Crc64Nvme(fetched_.slab->data(), fetched_.size)) !=
+          fetched_.info.checksum_crc64nvme) {
+    return Failed(ErrorCode::kIntegrity, "arrived with bytes that do not match its CRC64NVME");
+  }
   if (fetched_.size == 0) fetched_.slab.reset();
   return std::move(fetched_);
 }

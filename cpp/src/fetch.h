@@ -41,6 +41,7 @@ class Fetch {
  private:
   void Send(GetRequest request, std::function<void()> arrived);
   void OnFirst(Result<GetResult> result);
+  Error Failed(ErrorCode code, const std::string& what) const;
   bool EmptyRange() const { return options_.range && options_.range->end == options_.range->start; }
 
   ObjectStore& store_;

@@ -1,7 +1,11 @@
 #include "parallel_get.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
+
+#include "checksum_text.h"
+#include "crc64.h"
 
 namespace s3native {
 namespace {
@@ -64,14 +68,48 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
 
   // The object is known: cut the range at its end, and ask for the rest.
   void Pin(const ObjectInfo& info) {
+    bool ask = false;
     {
       std::lock_guard lock(mutex_);
       if (pinned_) return;
       pinned_ = true;
       get_.if_match = info.etag;
       end_ = std::min(end_, info.size);
+      ask = asking_ = options_.ask_checksum && get_.range.start == 0 && end_ == info.size;
     }
     LaunchMore();
+    if (ask) {
+      options_.ask_checksum([self = shared_from_this()](Result<ObjectInfo> answer) {
+        self->OnChecksum(std::move(answer));
+      });
+    }
+  }
+
+  // No answer, or one about another object, leaves the bytes unverified.
+  void OnChecksum(Result<ObjectInfo> answer) {
+    {
+      std::lock_guard lock(mutex_);
+      asking_ = false;
+      if (answer.ok() && answer.value().etag == get_.if_match)
+        expected_ = Base64ToCrc64(answer.value().checksum_crc64nvme);
+    }
+    Finish();
+  }
+
+  const std::byte* At(uint64_t start) const {
+    return get_.destination.data + (start - get_.range.start);
+  }
+
+  // Of everything, from the checksums of the parts; those that came before the answer are read now.
+  uint64_t Checksum() {
+    uint64_t whole = 0;
+    for (uint64_t start = 0; start < end_; start += options_.part_size) {
+      const uint64_t size = std::min(options_.part_size, end_ - start);
+      const auto found = checksums_.find(start);
+      const uint64_t part = found != checksums_.end() ? found->second : Crc64Nvme(At(start), size);
+      whole = CombineCrc64Nvme(whole, part, size);
+    }
+    return whole;
   }
 
   void LaunchMore() {
@@ -91,6 +129,13 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   void OnPart(ByteRange range, Result<GetResult> result) {
     const bool first = range.start == get_.range.start;
     if (result.ok() && first) Pin(result.value().info);
+    bool verify = false;
+    {
+      std::lock_guard lock(mutex_);
+      verify = result.ok() && expected_;
+    }
+    // Here, where the bytes are still in a cache.
+    const uint64_t checksum = verify ? Crc64Nvme(At(range.start), result.value().received) : 0;
     {
       std::unique_lock lock(mutex_);
       --in_flight_;
@@ -98,6 +143,7 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
         ended_early_.push_back(range.start);
       if (result.ok()) {
         received_ += result.value().received;
+        if (verify) checksums_[range.start] = checksum;
         if (first) first_ = std::move(result).value();
       } else if (!error_) {
         error_ = std::move(result).error();
@@ -121,26 +167,30 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
     {
       std::lock_guard lock(mutex_);
       const bool over = error_ || cancelled_ || (pinned_ && next_ >= end_);
-      if (in_flight_ != 0 || !over || !done_) return;
+      if (in_flight_ != 0 || asking_ || !over || !done_) return;
       done = std::move(done_);
       done_ = nullptr;
     }
     if (error_) return done(std::move(*error_));
-    if (next_ < end_ || received_ != end_ - get_.range.start) return done(Incomplete());
+    if (cancelled_ || next_ < end_ || received_ != end_ - get_.range.start)
+      return done(Failure(cancelled_ ? "was cancelled" : "failed: bytes are missing"));
+    if (expected_ && Checksum() != *expected_)
+      return done(Failure("failed: the bytes do not match the object's CRC64NVME"));
     first_.received = received_;
+    first_.checksum_validated = expected_.has_value();
     done(std::move(first_));
   }
 
-  Error Incomplete() const {
+  Error Failure(const char* what) const {
     Error error;
     error.code = cancelled_ ? ErrorCode::kCancelled : ErrorCode::kIntegrity;
     error.operation = "GetObject";
     error.bucket = get_.url.bucket;
     error.key = get_.url.key;
     error.range = get_.range.ToString();
-    error.message = "GetObject " + get_.url.ToString() + " " + error.range + " " +
-                    (cancelled_ ? "was cancelled" : "failed: bytes are missing") + " after " +
-                    std::to_string(received_) + " bytes";
+    error.retryable = !cancelled_;
+    error.message = "GetObject " + get_.url.ToString() + " " + error.range + " " + what +
+                    ", after " + std::to_string(received_) + " bytes";
     return error;
   }
 
@@ -156,6 +206,9 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   std::vector<uint64_t> ended_early_;  // parts that ended before their operation was known
   bool pinned_ = false;
   bool cancelled_ = false;
+  bool asking_ = false;                         // for the checksum
+  std::optional<uint64_t> expected_;            // CRC64NVME of the object
+  std::map<uint64_t, uint64_t> checksums_;      // of parts, by their start
   uint64_t received_ = 0;
   GetResult first_;
   std::optional<Error> error_;

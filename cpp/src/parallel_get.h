@@ -13,9 +13,13 @@ namespace s3native {
 using GetPart = std::function<OperationPtr(
     GetRequest part, std::function<void(const ObjectInfo&)> on_object, Completion<GetResult> done)>;
 
+// Asks what the store knows of the object, its checksum above all.
+using AskChecksum = std::function<OperationPtr(Completion<ObjectInfo> answer)>;
+
 struct ParallelGetOptions {
   uint64_t part_size = 8ull << 20;
-  size_t concurrency = 8;  // parts in flight
+  size_t concurrency = 8;    // parts in flight
+  AskChecksum ask_checksum;  // empty: the bytes of a whole object are not verified
 };
 
 // `get.range` must have an end. The result is the first part's, with the bytes of all.

@@ -50,8 +50,8 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
 
   MetaRequest GetRequestFor(const GetRequest& get) const;
-  OperationPtr GetSlow(MetaRequest request, Completion<GetResult> done);
-  OperationPtr GetOne(const GetRequest& get, std::function<void(const ObjectInfo&)> on_object,
+  OperationPtr GetSlow(GetRequest get, Completion<GetResult> done, int attempts_before = 0);
+  OperationPtr GetOne(GetRequest get, std::function<void(const ObjectInfo&)> on_object,
                       Completion<GetResult> done);
   // A PUT of bytes with headers as its only answer.
   OperationPtr Send(MetaRequest request, Completion<PutResult> done);

@@ -131,42 +131,55 @@ OperationPtr CrtStore::Start(MetaRequest request, Completion<MetaResponse> done)
 MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
   MetaRequest request = NewRequest("GetObject", "GET", get.url);
   if (!get.version_id.empty()) request.path += "?versionId=" + PercentEncode(get.version_id, false);
-  request.context.range = get.range.ToString();
-  request.headers.emplace_back("Range", get.range.ToHttpHeader());
+  if (!get.whole) {
+    request.context.range = get.range.ToString();
+    request.headers.emplace_back("Range", get.range.ToHttpHeader());
+  } else if (config().response_checksum == ChecksumPolicy::kWhenSupported) {
+    request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
+  }
   AddIfSet("If-Match", get.if_match, &request);
   request.destination = get.destination;
   return request;
 }
 
 OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
-  if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
-  if (!get.range.end || get.destination.size < *get.range.end - get.range.start)
-    return GetSlow(GetRequestFor(get), std::move(done));
-  const uint64_t size = *get.range.end - get.range.start;
   const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
-  if (!pool || size <= config().part_size) return GetOne(get, nullptr, std::move(done));
+  const bool known = get.range.end && get.destination.size >= *get.range.end - get.range.start;
+  if (!pool || !known) return GetSlow(std::move(get), std::move(done));
+  if (*get.range.end - get.range.start <= config().part_size)
+    return GetOne(std::move(get), nullptr, std::move(done));
   // Twice the connections: one part under way and the next one waiting.
-  const ParallelGetOptions options{config().part_size, 2 * pool->max_connections()};
+  ParallelGetOptions options{config().part_size, 2 * pool->max_connections(), nullptr};
+  if (get.whole && config().response_checksum == ChecksumPolicy::kWhenSupported) {
+    options.ask_checksum = [self = shared_from_this(), head = HeadRequest{get.url, get.version_id}](
+                               auto answer) { return self->Head(head, std::move(answer)); };
+  }
+  get.whole = false;  // of its parts, none is
   auto get_part = [self = shared_from_this()](GetRequest part, auto on_object, auto part_done) {
-    return self->GetOne(part, std::move(on_object), std::move(part_done));
+    return self->GetOne(std::move(part), std::move(on_object), std::move(part_done));
   };
   return StartParallelGet(options, std::move(get_part), std::move(get), std::move(done));
 }
 
-OperationPtr CrtStore::GetOne(const GetRequest& get, OnObject on_object,
+OperationPtr CrtStore::GetOne(GetRequest get, OnObject on_object,
                               Completion<GetResult> done) {
-  const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
+  if (get.range.start == 0 && !get.whole) done = OrEmptyObject(get, std::move(done));
   MetaRequest request = GetRequestFor(get);
-  if (!pool) return GetSlow(std::move(request), std::move(done));
-  auto slow_way = [self = shared_from_this()](MetaRequest again, Completion<GetResult> finish) {
-    return self->GetSlow(std::move(again), std::move(finish));
+  std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
+  auto slow_way = [self = shared_from_this()](GetRequest again, Completion<GetResult> finish) {
+    return self->GetSlow(std::move(again), std::move(finish), 1);
   };
-  return StartDirectGet(connection_, pool, {std::move(request), get.range, std::move(on_object)},
+  return StartDirectGet(connection_, std::move(pool),
+                        {std::move(get), std::move(request), std::move(on_object)},
                         std::move(slow_way), std::move(done));
 }
 
-OperationPtr CrtStore::GetSlow(MetaRequest request, Completion<GetResult> done) {
+OperationPtr CrtStore::GetSlow(GetRequest get, Completion<GetResult> done, int attempts_before) {
+  if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
+  get.whole = false;  // the CRT wants to know the range
+  MetaRequest request = GetRequestFor(get);
   request.receive_into = true;
+  request.attempts_before = attempts_before;
   const std::string key = request.context.url.key;
   return Start(std::move(request),
                [done = std::move(done), key](Result<MetaResponse> response) {

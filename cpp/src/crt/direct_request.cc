@@ -26,11 +26,10 @@ class DirectRequest : public Operation,
                       public std::enable_shared_from_this<DirectRequest<T>> {
  public:
   DirectRequest(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                MetaRequest request, SlowWay<T> slow_way, Completion<T> done)
+                MetaRequest request, Completion<T> done)
       : request_(std::move(request)),
         connection_(std::move(connection)),
         pool_(std::move(pool)),
-        slow_way_(std::move(slow_way)),
         done_(std::move(done)) {}
 
   void Start() {
@@ -76,14 +75,11 @@ class DirectRequest : public Operation,
 
   ConstBytes Body() override { return request_.body; }
 
-  MutableBytes OnHead(const HttpHead& head, uint64_t size) override {
+  BodyPlace OnHead(const HttpHead& head, uint64_t size) override {
     status_ = head.status;
     for (const auto& [name, value] : head.headers) headers_.Add(name, value);
     headers_.content_length = size;
-    if (status_ / 100 == 2) return Destination(size);
-    if (size > kMaxDocument) return {};
-    document_.resize(size);
-    return {reinterpret_cast<std::byte*>(document_.data()), document_.size()};
+    return status_ / 100 == 2 ? Destination(size) : ForDocument(size);
   }
 
   void Finished(int crt_code) override {
@@ -100,9 +96,16 @@ class DirectRequest : public Operation,
 
  protected:
   // Where the body of a 2xx response of `size` bytes goes.
-  virtual MutableBytes Destination(uint64_t size) = 0;
+  virtual BodyPlace Destination(uint64_t size) = 0;
   // A whole 2xx response is here: completes, or goes slow when it is not what was asked for.
   virtual void Arrived() = 0;
+  virtual OperationPtr StartSlow(Completion<T> done) = 0;
+
+  BodyPlace ForDocument(uint64_t size) {
+    if (size > kMaxDocument) return {};
+    document_.resize(size);
+    return {{reinterpret_cast<std::byte*>(document_.data()), document_.size()}};
+  }
 
   void Complete(Result<T> result) {
     const Completion<T> done = std::move(done_);
@@ -113,8 +116,7 @@ class DirectRequest : public Operation,
   void GoSlow(int crt_code) {
     if (connection_->config().max_attempts <= 1) return Fail(crt_code);
     GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
-    request_.attempts_before = 1;
-    OperationPtr slow = slow_way_(std::move(request_), std::move(done_));
+    OperationPtr slow = StartSlow(std::move(done_));
     bool cancelled = false;
     {
       std::lock_guard lock(mutex_);
@@ -144,7 +146,6 @@ class DirectRequest : public Operation,
 
   const std::shared_ptr<Connection> connection_;
   const std::shared_ptr<HttpPool> pool_;
-  SlowWay<T> slow_way_;
   Completion<T> done_;
   std::shared_ptr<aws_credentials> credentials_;
 
@@ -156,42 +157,45 @@ class DirectRequest : public Operation,
 class GetRunner final : public DirectRequest<GetResult> {
  public:
   GetRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool, DirectGet get,
-            SlowWay<GetResult> slow_way, Completion<GetResult> done)
+            SlowGet slow_way, Completion<GetResult> done)
       : DirectRequest(std::move(connection), std::move(pool), std::move(get.request),
-                      std::move(slow_way), std::move(done)),
-        range_(get.range),
+                      std::move(done)),
+        get_(std::move(get.get)),
+        slow_way_(std::move(slow_way)),
         on_object_(std::move(get.on_object)) {}
 
  private:
-  MutableBytes Destination(uint64_t size) override {
+  BodyPlace Destination(uint64_t size) override {
     if (!Promised(size)) return {};
-    received_ = size;
+    received_ = std::min<uint64_t>(size, get_.destination.size);
     if (on_object_) {
       ObjectHeaders copy = headers_;
       on_object_(copy.Info(request_.context.url.key));
     }
-    return {request_.destination.data, static_cast<size_t>(size)};
+    return {{get_.destination.data, static_cast<size_t>(received_)}, get_.whole};
   }
 
   // Exactly the bytes asked for, cut short only by the object's end.
   bool Promised(uint64_t size) const {
-    if (headers_.info.etag.empty() || size > request_.destination.size) return false;
-    if (status_ == 200) return range_.start == 0;
+    if (headers_.info.etag.empty()) return false;
+    if (get_.whole) return status_ == 200;
+    if (size > get_.destination.size) return false;
+    if (status_ == 200) return get_.range.start == 0;
     if (status_ != 206 || !headers_.content_range || !headers_.content_range->range) return false;
     const ByteRange& sent = *headers_.content_range->range;
     const uint64_t wanted_end =
-        std::min(*range_.end, headers_.content_range->size.value_or(UINT64_MAX));
-    return sent.start == range_.start && sent.end == wanted_end &&
-           size == wanted_end - range_.start;
+        std::min(*get_.range.end, headers_.content_range->size.value_or(UINT64_MAX));
+    return sent.start == get_.range.start && sent.end == wanted_end &&
+           size == wanted_end - sent.start;
   }
 
   void Arrived() override {
     GetResult result;
     result.received = received_;
-    const bool whole = status_ == 200;
+    const bool all = status_ == 200 && received_ == headers_.content_length;
     result.info = headers_.Info(request_.context.url.key);
-    if (whole && !result.info.checksum_crc64nvme.empty()) {
-      if (Crc64ToBase64(Crc64Nvme(request_.destination.data, received_)) !=
+    if (all && !result.info.checksum_crc64nvme.empty()) {
+      if (Crc64ToBase64(Crc64Nvme(get_.destination.data, received_)) !=
           result.info.checksum_crc64nvme)
         return GoSlow(AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH);
       result.checksum_validated = true;
@@ -200,22 +204,31 @@ class GetRunner final : public DirectRequest<GetResult> {
     Complete(std::move(result));
   }
 
-  const ByteRange range_;
+  OperationPtr StartSlow(Completion<GetResult> done) override {
+    return slow_way_(std::move(get_), std::move(done));
+  }
+
+  GetRequest get_;
+  const SlowGet slow_way_;
   const OnObject on_object_;
   uint64_t received_ = 0;
 };
 
 class PutRunner final : public DirectRequest<PutResult> {
  public:
-  using DirectRequest::DirectRequest;
+  PutRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+            MetaRequest request, SlowPut slow_way, Completion<PutResult> done)
+      : DirectRequest(std::move(connection), std::move(pool), std::move(request), std::move(done)),
+        slow_way_(std::move(slow_way)) {}
 
  private:
-  // S3 answers a PUT with headers only; a document would have to be understood.
-  MutableBytes Destination(uint64_t size) override {
-    if (size > kMaxDocument) return {};
-    document_.resize(size);
-    return {reinterpret_cast<std::byte*>(document_.data()), document_.size()};
+  OperationPtr StartSlow(Completion<PutResult> done) override {
+    request_.attempts_before = 1;
+    return slow_way_(std::move(request_), std::move(done));
   }
+
+  // S3 answers a PUT with headers only; a document would have to be understood.
+  BodyPlace Destination(uint64_t size) override { return ForDocument(size); }
 
   void Arrived() override {
     if (headers_.info.etag.empty() || !document_.empty()) return GoSlow(AWS_ERROR_S3_MISSING_ETAG);
@@ -223,13 +236,14 @@ class PutRunner final : public DirectRequest<PutResult> {
     Complete(PutResult{std::move(headers_.info.etag), std::move(headers_.info.version_id),
                              std::move(headers_.info.checksum_crc64nvme)});
   }
+
+  const SlowPut slow_way_;
 };
 
 }  // namespace
 
 OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            DirectGet get, SlowWay<GetResult> slow_way,
-                            Completion<GetResult> done) {
+                            DirectGet get, SlowGet slow_way, Completion<GetResult> done) {
   auto runner = std::make_shared<GetRunner>(std::move(connection), std::move(pool), std::move(get),
                                             std::move(slow_way), std::move(done));
   runner->Start();
@@ -237,8 +251,7 @@ OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_
 }
 
 OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            MetaRequest request, SlowWay<PutResult> slow_way,
-                            Completion<PutResult> done) {
+                            MetaRequest request, SlowPut slow_way, Completion<PutResult> done) {
   auto runner =
       std::make_shared<PutRunner>(std::move(connection), std::move(pool), std::move(request),
                                   std::move(slow_way), std::move(done));

@@ -13,23 +13,22 @@
 namespace s3native::crt {
 
 // Starts the same request the slow way.
-template <typename T>
-using SlowWay = std::function<OperationPtr(MetaRequest request, Completion<T> done)>;
+using SlowGet = std::function<OperationPtr(GetRequest get, Completion<GetResult> done)>;
+using SlowPut = std::function<OperationPtr(MetaRequest request, Completion<PutResult> done)>;
 
 // A range's first response has come, its bytes have not; from an event loop's thread.
 using OnObject = std::function<void(const ObjectInfo& info)>;
 
 struct DirectGet {
-  MetaRequest request;
-  ByteRange range;
+  GetRequest get;       // what is asked for
+  MetaRequest request;  // and how; without a Range header when get.whole
   OnObject on_object;  // may be empty; called at most once, before the completion
 };
 
 OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            DirectGet get, SlowWay<GetResult> slow_way, Completion<GetResult> done);
+                            DirectGet get, SlowGet slow_way, Completion<GetResult> done);
 
 OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            MetaRequest request, SlowWay<PutResult> slow_way,
-                            Completion<PutResult> done);
+                            MetaRequest request, SlowPut slow_way, Completion<PutResult> done);
 
 }  // namespace s3native::crt

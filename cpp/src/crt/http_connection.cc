@@ -393,10 +393,14 @@ void HttpConnection::StartBody(std::string_view first) {
   const bool no_body = head_.status == 204 || head_.status == 304;
   if (!head_.content_length && !no_body) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
   const uint64_t length = no_body ? 0 : *head_.content_length;
-  body_ = exchange_->OnHead(head_, length);
-  if (body_.size < length || first.size() > length) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  if (first.size() > length) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  const BodyPlace place = exchange_->OnHead(head_, length);
+  cut_ = place.bytes.size < length;
+  if (cut_ && !place.cut) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  body_ = {place.bytes.data, std::min(place.bytes.size, static_cast<size_t>(length))};
+  first = first.substr(0, body_.size);
   if (!first.empty()) std::memcpy(body_.data, first.data(), first.size());
-  body_ = {body_.data + first.size(), static_cast<size_t>(length) - first.size()};
+  body_ = {body_.data + first.size(), body_.size - first.size()};
   in_body_ = true;
   if (body_.size == 0) Complete();
 }
@@ -407,7 +411,7 @@ void HttpConnection::Complete() {
   if (head_.status / 100 == 2 && writing_) return;
   const ExchangePtr done = std::move(exchange_);
   exchange_.reset();
-  if (head_.keep_alive && body_sent_ && !writing_) {
+  if (head_.keep_alive && body_sent_ && !writing_ && !cut_) {
     state_ = State::kIdle;
     // The next request goes out before this one's result is looked at.
     if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));

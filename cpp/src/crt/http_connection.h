@@ -20,6 +20,14 @@ namespace s3native::crt {
 
 class HttpConnection;
 
+// Where a response's body goes.
+struct BodyPlace {
+  MutableBytes bytes;
+  // What does not fit is not wanted: the exchange ends well when `bytes` is full, and costs the
+  // connection. Without it, a place that is too small ends the exchange.
+  bool cut = false;
+};
+
 // One request and what becomes of its response. Exactly one call of Finished ends it; before that
 // the memory it lent is not touched any more.
 class Exchange {
@@ -29,8 +37,8 @@ class Exchange {
   // free for it.
   virtual std::string Head() = 0;
   virtual ConstBytes Body() = 0;
-  // Where the response's body of `size` bytes goes. Too small a place ends the exchange.
-  virtual MutableBytes OnHead(const HttpHead& head, uint64_t size) = 0;
+  // The response's head is here, and a body of `size` bytes follows.
+  virtual BodyPlace OnHead(const HttpHead& head, uint64_t size) = 0;
   // The CRT's code for what went wrong; 0 when the whole response has arrived.
   virtual void Finished(int crt_code) = 0;
 
@@ -118,6 +126,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   HttpHead head_;
   bool in_body_ = false;
   MutableBytes body_;  // what is still to be received
+  bool cut_ = false;     // the response has more than is wanted
   bool answered_ = false;
   int low_water_ = 1;  // bytes that wake this up
 
