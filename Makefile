@@ -108,7 +108,7 @@ $(stamps)/package: $(stamps)/build $(stamps)/system $(package_files)
 	$(call say,building s3native and its C++ tests into .venv and build/dev: minutes at first and seconds later)
 	@$(pip_install) --no-build-isolation --no-deps --force-reinstall . -C build-dir=build/dev \
 	  -C cmake.build-type=RelWithDebInfo -C install.strip=false \
-	  -C cmake.define.S3NATIVE_BUILD_TESTS=ON -C cmake.define.S3NATIVE_BUILD_BENCH=ON -C cmake.define.S3NATIVE_WERROR=ON
+	  -C cmake.define.CMAKE_UNITY_BUILD=OFF -C cmake.define.S3NATIVE_BUILD_TESTS=ON -C cmake.define.S3NATIVE_BUILD_BENCH=ON -C cmake.define.S3NATIVE_WERROR=ON
 	@touch $@
 
 $(stamps)/try-install: $(stamps)/venv $(package_files) tools/try_install.sh

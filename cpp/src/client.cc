@@ -1,5 +1,6 @@
 #include "s3native/client.h"
 
+#include <atomic>
 #include <map>
 
 #include "coalesce.h"
@@ -29,6 +30,30 @@ Status CheckRange(const S3Url& url, const std::optional<ByteRange>& range) {
   }
   return Ok();
 }
+
+// What one call has taken of the process's budget for bytes in flight. Shared with completions.
+class Reservations {
+ public:
+  // Waits for others, and for this call's own completions, to release enough.
+  Status Take(uint64_t size, WaitLimit* limit) {
+    MemoryBudget& budget = *GetProcessMemory().budget;
+    uint64_t seen = budget.release_count();
+    while (!budget.TryReserve(size, held_.load())) {
+      if (limit->Expired()) return *limit->Expired();
+      budget.WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
+      seen = budget.release_count();
+    }
+    held_ += size;
+    return Ok();
+  }
+  void Release(uint64_t size) {
+    held_ -= size;
+    GetProcessMemory().budget->Release(size);
+  }
+
+ private:
+  std::atomic<uint64_t> held_{0};
+};
 
 // Fetch, and fetch again when the object was larger than predicted.
 Result<Fetched> RunFetch(Fetch* fetch, WaitLimit* limit) {
@@ -182,9 +207,15 @@ Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,
   const CoalescePlan& plan = planned.value();
   WaitLimit limit(call, config_.total_timeout_s);
   std::vector<SlabPtr> slabs(plan.reads.size());
+  const auto reservations = std::make_shared<Reservations>();
   auto results =
       AwaitAll<GetResult>(plan.reads.size(), kRequestsInFlight, &limit, [&](size_t i, auto done) {
         const ByteRange& range = plan.reads[i];
+        const uint64_t reserved = SlabPool::SizeClass(*range.end - range.start);
+        if (const Status granted = reservations->Take(reserved, &limit); !granted.ok()) {
+          done(granted.error());
+          return OperationPtr();
+        }
         slabs[i] = GetProcessMemory().pool->Allocate(*range.end - range.start);
         GetRequest request;
         request.url = url;
@@ -192,7 +223,11 @@ Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,
         request.destination = {slabs[i]->data(), static_cast<size_t>(*range.end - range.start)};
         request.if_match = options.if_match;
         request.version_id = options.version_id;
-        return store_->Get(std::move(request), std::move(done));
+        return store_->Get(std::move(request), [reservations, reserved, done = std::move(done)](
+                                                   Result<GetResult> result) {
+          reservations->Release(reserved);
+          done(std::move(result));
+        });
       });
   if (!results.ok()) return std::move(results).error();
   return PiecesOf(url, ranges, plan, slabs, results.value());

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import s3native
 from conftest import PART_SIZE
 from content import content
+from s3native.testing import MinioServer
 
 SIZES = [0, 1, 4095, 4096, 4097, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 3 * PART_SIZE + 7]
 SIZE = 3 * PART_SIZE + 7
@@ -281,6 +284,34 @@ def test_get_ranges_at_the_end(client: s3native.Client, stored: str, data: bytes
     assert [bytes(piece) for piece in got] == [data[-10:], data[-3:]]
     with pytest.raises(s3native.RangeError):
         client.get_ranges(stored, [(SIZE + 5, SIZE + 10)])
+
+
+def test_get_ranges_stays_within_the_memory_limit(
+    client: s3native.Client, server: MinioServer, stored: str, data: bytes
+) -> None:
+    usual, limit = client.stats()["memory_limit"], 4 << 20
+    step = 1 << 20
+    ranges = [(start, start + step - 1) for start in range(0, SIZE - step, step)]
+    seen = []
+
+    def watch() -> None:
+        while not over.wait(0.001):
+            seen.append(client.stats()["memory_reserved"])
+
+    over = threading.Event()
+    s3native.Client(**server.client_options(), memory_limit=limit)
+    with ThreadPoolExecutor(1) as pool:
+        watched = pool.submit(watch)
+        try:
+            for _ in range(5):
+                got = client.get_ranges(stored, ranges, coalesce_gap=0)
+                assert [bytes(piece) for piece in got] == [data[a:b] for a, b in ranges]
+        finally:
+            over.set()
+            s3native.Client(**server.client_options(), memory_limit=usual)
+        watched.result()
+    assert 0 < max(seen) <= limit
+    assert client.stats()["memory_reserved"] == 0
 
 
 def test_get_ranges_of_nothing(client: s3native.Client, stored: str) -> None:
