@@ -53,6 +53,7 @@ class Stream : public GetManyStream {
   void Collect();
   void Settle(size_t index);
   std::optional<GetManyItem> TakeReady();
+  void ReleaseTaken();
   Status WaitForArrival(WaitLimit* limit);
 
   ObjectStore& store_;
@@ -70,7 +71,9 @@ class Stream : public GetManyStream {
   std::map<size_t, GetManyItem> ready_;  // ordered
   std::deque<GetManyItem> ready_unordered_;
   std::map<size_t, uint64_t>
-      held_;  // reservations of ready items, released when they are handed out
+      held_;  // reservations of ready items
+  // Of the item handed out last: who reads a stream item by item drops it for the next one.
+  uint64_t taken_ = 0;
 };
 
 Stream::~Stream() {
@@ -190,11 +193,17 @@ std::optional<GetManyItem> Stream::TakeReady() {
   } else {
     return std::nullopt;
   }
+  ReleaseTaken();
   auto held = held_.find(item->index);
-  if (held->second != 0) memory_.budget->Release(held->second);
-  reserved_ -= held->second;
+  taken_ = held->second;
   held_.erase(held);
   return item;
+}
+
+void Stream::ReleaseTaken() {
+  if (taken_ != 0) memory_.budget->Release(taken_);
+  reserved_ -= taken_;
+  taken_ = 0;
 }
 
 Status Stream::WaitForArrival(WaitLimit* limit) {
@@ -215,7 +224,10 @@ Result<std::optional<GetManyItem>> Stream::Next(const CallOptions& call) {
   while (true) {
     Collect();
     if (std::optional<GetManyItem> item = TakeReady()) return item;
-    if (in_flight_ == 0 && queued_.empty()) return std::optional<GetManyItem>();
+    if (in_flight_ == 0 && queued_.empty()) {
+      ReleaseTaken();
+      return std::optional<GetManyItem>();
+    }
     if (in_flight_ == 0) {  // another stream holds the memory
       memory_.budget->WaitForRelease(static_cast<int>(kInterruptPoll.count()));
       if (limit.Expired()) return *limit.Expired();

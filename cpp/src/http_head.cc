@@ -1,5 +1,6 @@
 #include "http_head.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "ascii.h"
@@ -24,6 +25,22 @@ bool ParseStatusLine(std::string_view line, HttpHead* head) {
          (line.size() == 12 || line[12] == ' ');
 }
 
+// Whether `option` is in a list with commas.
+bool Lists(std::string_view list, std::string_view option) {
+  while (!list.empty()) {
+    const size_t end = std::min(list.find(','), list.size());
+    if (EqualsIgnoringCase(TrimAscii(list.substr(0, end)), option)) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
+// Blanks in a name would let another reader take it for a different one.
+bool IsName(std::string_view name) {
+  return !name.empty() && std::none_of(name.begin(), name.end(),
+                                       [](char c) { return c == ' ' || IsControlByte(c); });
+}
+
 bool Interpret(std::string_view name, std::string_view value, HttpHead* head) {
   if (EqualsIgnoringCase(name, "content-length")) {
     uint64_t length = 0;
@@ -31,11 +48,11 @@ bool Interpret(std::string_view name, std::string_view value, HttpHead* head) {
     if (head->content_length && *head->content_length != length) return false;
     head->content_length = length;
   } else if (EqualsIgnoringCase(name, "transfer-encoding")) {
-    if (!EqualsIgnoringCase(value, "chunked")) return false;
+    if (head->chunked || !EqualsIgnoringCase(value, "chunked")) return false;
     head->chunked = true;
   } else if (EqualsIgnoringCase(name, "connection")) {
-    if (EqualsIgnoringCase(value, "close")) head->keep_alive = false;
-    if (EqualsIgnoringCase(value, "keep-alive")) head->keep_alive = true;
+    if (Lists(value, "keep-alive")) head->keep_alive = true;
+    if (Lists(value, "close")) head->keep_alive = false;
   }
   return true;
 }
@@ -60,6 +77,8 @@ std::string_view HttpHead::Header(std::string_view name) const {
 }
 
 HttpParse ParseHttpHead(std::string_view text, HttpHead* head) {
+  head->status = 0;
+  head->size = 0;
   head->headers.clear();
   head->content_length.reset();
   head->chunked = false;
@@ -74,10 +93,9 @@ HttpParse ParseHttpHead(std::string_view text, HttpHead* head) {
       return head->chunked && head->content_length ? HttpParse::kMalformed : HttpParse::kComplete;
     }
     const size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0 || line.front() == ' ' ||
-        line.front() == '\t' || line[colon - 1] == ' ')
-      return HttpParse::kMalformed;
+    if (colon == std::string_view::npos) return HttpParse::kMalformed;
     const std::string_view name = line.substr(0, colon);
+    if (!IsName(name)) return HttpParse::kMalformed;
     const std::string_view value = TrimAscii(line.substr(colon + 1));
     if (!Interpret(name, value, head)) return HttpParse::kMalformed;
     head->headers.emplace_back(name, value);
@@ -91,7 +109,8 @@ HttpParse DecodeChunked(std::string_view text, std::string* body, size_t* used) 
   std::string_view line;
   while (TakeLine(&rest, &line)) {
     uint64_t size = 0;
-    if (!ParseNumber(TrimAscii(line.substr(0, line.find(';'))), 16, &size)) return HttpParse::kMalformed;
+    if (!ParseNumber(TrimAscii(line.substr(0, line.find(';'))), 16, &size))
+      return HttpParse::kMalformed;
     if (size == 0) {  // trailers, up to an empty line
       while (TakeLine(&rest, &line)) {
         if (!line.empty()) continue;

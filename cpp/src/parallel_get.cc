@@ -32,14 +32,9 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   }
 
  private:
-  struct Part {
-    ByteRange range;
-    OperationPtr operation;
-  };
-
   // Next range, counted as in flight; with the lock held, or before any other thread is here.
   ByteRange TakePart() {
-    const ByteRange range{next_, std::min(next_ + options_.part_size, end_)};
+    const ByteRange range{next_, next_ + std::min(options_.part_size, end_ - next_)};
     next_ = *range.end;
     ++in_flight_;
     return range;
@@ -73,23 +68,34 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
       std::lock_guard lock(mutex_);
       if (pinned_) return;
       pinned_ = true;
-      get_.if_match = info.etag;
+      if (!info.etag.empty()) get_.if_match = info.etag;
       end_ = std::min(end_, info.size);
       ask = asking_ = options_.ask_checksum && get_.range.start == 0 && end_ == info.size;
     }
     LaunchMore();
-    if (ask) {
-      options_.ask_checksum([self = shared_from_this()](Result<ObjectInfo> answer) {
-        self->OnChecksum(std::move(answer));
-      });
-    }
+    if (ask) Ask();
+  }
+
+  void Ask() {
+    OperationPtr question =
+        options_.ask_checksum([self = shared_from_this()](Result<ObjectInfo> answer) {
+          self->OnChecksum(std::move(answer));
+        });
+    std::unique_lock lock(mutex_);
+    if (!asking_) return;
+    question_ = question;
+    const bool stop = cancelled_ || error_;
+    lock.unlock();
+    if (stop && question) question->Cancel();
   }
 
   // No answer, or one about another object, leaves the bytes unverified.
   void OnChecksum(Result<ObjectInfo> answer) {
+    OperationPtr answered;  // goes without the lock
     {
       std::lock_guard lock(mutex_);
       asking_ = false;
+      answered = std::move(question_);
       if (answer.ok() && answer.value().etag == get_.if_match)
         expected_ = Base64ToCrc64(answer.value().checksum_crc64nvme);
     }
@@ -112,18 +118,19 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
     return whole;
   }
 
+  // One call at a time launches, and sees what has changed meanwhile: parts that complete within
+  // their launch do not nest.
   void LaunchMore() {
-    while (true) {
-      ByteRange range;
-      {
-        std::lock_guard lock(mutex_);
-        if (cancelled_ || error_ || !pinned_ || next_ >= end_ ||
-            in_flight_ >= options_.concurrency)
-          return;
-        range = TakePart();
-      }
+    std::unique_lock lock(mutex_);
+    if (launching_) return;
+    launching_ = true;
+    while (!cancelled_ && !error_ && pinned_ && next_ < end_ && in_flight_ < options_.concurrency) {
+      const ByteRange range = TakePart();
+      lock.unlock();
       Launch(range, nullptr);
+      lock.lock();
     }
+    launching_ = false;
   }
 
   void OnPart(ByteRange range, Result<GetResult> result) {
@@ -141,6 +148,10 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
       --in_flight_;
       if (std::erase_if(running_, [&](const auto& part) { return part.first == range.start; }) == 0)
         ended_early_.push_back(range.start);
+      // A part that was tried again may have met another object.
+      if (result.ok() && !result.value().info.etag.empty() &&
+          result.value().info.etag != get_.if_match)
+        result = Failure(ErrorCode::kPreconditionFailed, "failed: the object was overwritten");
       if (result.ok()) {
         received_ += result.value().received;
         if (verify) checksums_[range.start] = checksum;
@@ -155,7 +166,8 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   }
 
   void CancelParts(std::unique_lock<std::mutex>* lock) {
-    const auto running = running_;
+    auto running = running_;
+    running.emplace_back(end_, question_);
     lock->unlock();
     for (const auto& [start, operation] : running) {
       if (operation) operation->Cancel();
@@ -164,31 +176,35 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
 
   void Finish() {
     Completion<GetResult> done;
+    bool cancelled = false;
     {
       std::lock_guard lock(mutex_);
       const bool over = error_ || cancelled_ || (pinned_ && next_ >= end_);
       if (in_flight_ != 0 || asking_ || !over || !done_) return;
       done = std::move(done_);
       done_ = nullptr;
+      cancelled = cancelled_;
     }
     if (error_) return done(std::move(*error_));
-    if (cancelled_ || next_ < end_ || received_ != end_ - get_.range.start)
-      return done(Failure(cancelled_ ? "was cancelled" : "failed: bytes are missing"));
+    if (cancelled) return done(Failure(ErrorCode::kCancelled, "was cancelled"));
+    if (next_ < end_ || received_ != end_ - get_.range.start)
+      return done(Failure(ErrorCode::kIntegrity, "failed: bytes are missing"));
     if (expected_ && Checksum() != *expected_)
-      return done(Failure("failed: the bytes do not match the object's CRC64NVME"));
+      return done(
+          Failure(ErrorCode::kIntegrity, "failed: the bytes do not match the object's CRC64NVME"));
     first_.received = received_;
     first_.checksum_validated = expected_.has_value();
     done(std::move(first_));
   }
 
-  Error Failure(const char* what) const {
+  Error Failure(ErrorCode code, const char* what) const {
     Error error;
-    error.code = cancelled_ ? ErrorCode::kCancelled : ErrorCode::kIntegrity;
+    error.code = code;
     error.operation = "GetObject";
     error.bucket = get_.url.bucket;
     error.key = get_.url.key;
     error.range = get_.range.ToString();
-    error.retryable = !cancelled_;
+    error.retryable = code == ErrorCode::kIntegrity;
     error.message = "GetObject " + get_.url.ToString() + " " + error.range + " " + what +
                     ", after " + std::to_string(received_) + " bytes";
     return error;
@@ -206,9 +222,11 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   std::vector<uint64_t> ended_early_;  // parts that ended before their operation was known
   bool pinned_ = false;
   bool cancelled_ = false;
-  bool asking_ = false;                         // for the checksum
-  std::optional<uint64_t> expected_;            // CRC64NVME of the object
-  std::map<uint64_t, uint64_t> checksums_;      // of parts, by their start
+  bool launching_ = false;                  // a call of LaunchMore is at work
+  bool asking_ = false;                     // for the checksum
+  OperationPtr question_;                   // that asks
+  std::optional<uint64_t> expected_;        // CRC64NVME of the object
+  std::map<uint64_t, uint64_t> checksums_;  // of parts, by their start
   uint64_t received_ = 0;
   GetResult first_;
   std::optional<Error> error_;

@@ -59,8 +59,34 @@ std::string CanonicalQuery(std::string_view query) {
   return canonical;
 }
 
+// From `start` on, what would end a line becomes a space: no header can add one of its own.
+void KeepOnOneLine(size_t start, std::string* text) {
+  std::replace_if(
+      text->begin() + start, text->end(),
+      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+}
+
 void AddLine(std::string_view name, std::string_view value, std::string* head) {
-  head->append(name).append(": ").append(value).append("\r\n");
+  const size_t start = head->size();
+  head->append(name).append(": ").append(value);
+  KeepOnOneLine(start, head);
+  head->append("\r\n");
+}
+
+// Trimall() of the specification: without blanks at both ends, and with one space for each run of
+// them.
+void AddTrimmed(std::string_view value, std::string* canonical) {
+  const size_t start = canonical->size();
+  bool blank = false;
+  for (const char c : value) {
+    if (c == '\n' || c == '\0' || kAsciiBlanks.find(c) != std::string_view::npos) {
+      blank = canonical->size() != start;
+      continue;
+    }
+    if (blank) *canonical += ' ';
+    blank = false;
+    *canonical += c;
+  }
 }
 
 void AddRequestLine(const RequestHead& request, std::string* head) {
@@ -87,8 +113,7 @@ std::string RequestSigner::Sign(const RequestHead& request, const SigningCredent
   const std::string timestamp = Timestamp(unix_s);
   const std::string_view date = std::string_view(timestamp).substr(0, 8);
   const size_t mark = std::min(request.target.find('?'), request.target.size());
-  const std::string_view query =
-      request.target.substr(std::min(mark + 1, request.target.size()));
+  const std::string_view query = request.target.substr(std::min(mark + 1, request.target.size()));
 
   std::vector<std::pair<std::string, std::string_view>> headers;
   headers.reserve(request.headers.size() + 4);
@@ -102,15 +127,24 @@ std::string RequestSigner::Sign(const RequestHead& request, const SigningCredent
   std::sort(headers.begin(), headers.end());
 
   std::string names;
+  std::string_view last;
   std::string canonical;
   canonical.reserve(1024);
   canonical.append(request.method).append("\n").append(request.target.substr(0, mark));
   canonical.append("\n").append(CanonicalQuery(query)).append("\n");
   for (const auto& [name, value] : headers) {
-    canonical.append(name).append(":").append(value).append("\n");
-    if (!names.empty()) names += ';';
-    names += name;
+    if (name == last) {  // one line for all values
+      canonical.back() = ',';
+    } else {
+      canonical.append(name).append(":");
+      if (!names.empty()) names += ';';
+      names += name;
+    }
+    AddTrimmed(value, &canonical);
+    canonical += '\n';
+    last = name;
   }
+  KeepOnOneLine(0, &names);
   canonical.append("\n").append(names).append("\n").append(payload_hash);
 
   std::string scope(date);

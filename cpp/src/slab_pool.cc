@@ -63,6 +63,7 @@ SlabPtr SlabPool::Allocate(size_t size) {
     std::lock_guard lock(mutex_);
     stats_.in_use_bytes += capacity;
   }
+  UnmapIdleAbove(std::nullopt, capacity);
   try {
     return std::make_shared<Slab>(shared_from_this(), data, capacity);
   } catch (...) {
@@ -73,12 +74,17 @@ SlabPtr SlabPool::Allocate(size_t size) {
 
 void SlabPool::Trim(uint64_t keep) { UnmapIdleAbove(keep, 0); }
 
-void SlabPool::set_idle_limit(uint64_t bytes) {
+void SlabPool::set_limit(uint64_t bytes) {
   {
     std::lock_guard lock(mutex_);
-    idle_limit_ = bytes;
+    limit_ = bytes;
   }
-  Trim(bytes);
+  UnmapIdleAbove(std::nullopt, 0);
+}
+
+// With the mutex held.
+uint64_t SlabPool::IdleAllowance() const {
+  return std::max(limit_ - std::min(limit_, stats_.in_use_bytes), limit_ / 16);
 }
 
 SlabPoolStats SlabPool::stats() const {
@@ -88,14 +94,12 @@ SlabPoolStats SlabPool::stats() const {
 
 // Runs in destructors, also on threads of the engine: never throws.
 void SlabPool::Return(std::byte* data, size_t capacity) {
-  uint64_t limit = 0;
   bool kept = false;
   {
     std::lock_guard lock(mutex_);
-    limit = idle_limit_;
     stats_.in_use_bytes -= capacity;
     try {
-      if (capacity <= limit) {
+      if (capacity <= IdleAllowance()) {
         idle_[capacity].push_back(data);
         stats_.idle_bytes += capacity;
         kept = true;
@@ -105,7 +109,7 @@ void SlabPool::Return(std::byte* data, size_t capacity) {
     }
   }
   if (!kept) munmap(data, capacity);
-  UnmapIdleAbove(limit, capacity);
+  UnmapIdleAbove(std::nullopt, capacity);
 }
 
 // The slab returned last: its pages are the likeliest to be in the cache.
@@ -123,15 +127,15 @@ std::byte* SlabPool::TakeIdle(size_t capacity) {
   return data;
 }
 
-// Takes from the class that holds the most, from `spared_class` only when it is the last. Unmaps
+// Down to `keep` bytes, or to the allowance. Takes from the class that holds the most, from `spared_class` only when it is the last. Unmaps
 // outside the lock: for megabytes that takes the kernel a while.
-void SlabPool::UnmapIdleAbove(uint64_t keep, size_t spared_class) {
+void SlabPool::UnmapIdleAbove(std::optional<uint64_t> keep, size_t spared_class) {
   for (;;) {
     std::byte* data = nullptr;
     size_t capacity = 0;
     {
       std::lock_guard lock(mutex_);
-      if (stats_.idle_bytes <= keep) return;
+      if (stats_.idle_bytes <= keep.value_or(IdleAllowance())) return;
       const auto weight = [spared_class](const auto& entry) {
         const size_t bytes = entry.first * entry.second.size();
         return std::pair(bytes > 0 && entry.first != spared_class, bytes);

@@ -50,10 +50,11 @@ struct SlabPoolStats {
 // slabs. Ownership: create with std::make_shared; slabs keep the pool alive.
 class SlabPool : public std::enable_shared_from_this<SlabPool> {
  public:
-  // Idle memory kept never exceeds `idle_limit` bytes. Where it would, the other size classes give
-  // way to the one just returned, so that a change of sizes does not leave the pool full of slabs
-  // that nobody asks for.
-  explicit SlabPool(uint64_t idle_limit) : idle_limit_(idle_limit) {}
+  // What is in use and what is idle together stay within `limit` bytes as far as idle memory can
+  // give way; a sixteenth of it may be idle in any case, so that small slabs are reused beside large
+  // ones that somebody keeps. The other size classes give way to the one asked for, so that a change
+  // of sizes does not leave the pool full of slabs that nobody asks for.
+  explicit SlabPool(uint64_t limit) : limit_(limit) {}
   ~SlabPool();
 
   // A slab of at least `size` bytes (its class's size). Throws std::bad_alloc when the kernel
@@ -63,17 +64,18 @@ class SlabPool : public std::enable_shared_from_this<SlabPool> {
   static size_t SizeClass(size_t size);
   // Unmaps idle slabs until at most `keep` idle bytes are left.
   void Trim(uint64_t keep);
-  void set_idle_limit(uint64_t bytes);
+  void set_limit(uint64_t bytes);
   SlabPoolStats stats() const;
 
  private:
   friend class Slab;
   void Return(std::byte* data, size_t capacity);
   std::byte* TakeIdle(size_t capacity);
-  void UnmapIdleAbove(uint64_t keep, size_t spared_class);
+  uint64_t IdleAllowance() const;
+  void UnmapIdleAbove(std::optional<uint64_t> keep, size_t spared_class);
 
   mutable std::mutex mutex_;
-  uint64_t idle_limit_;
+  uint64_t limit_;
   std::map<size_t, std::vector<std::byte*>> idle_;
   SlabPoolStats stats_;
 };
