@@ -79,7 +79,7 @@ void AddTrimmed(std::string_view value, std::string* canonical) {
   const size_t start = canonical->size();
   bool blank = false;
   for (const char c : value) {
-    if (c == '\n' || c == '\0' || kAsciiBlanks.find(c) != std::string_view::npos) {
+    if (c == ' ' || (c >= '\t' && c <= '\r') || c == '\0') {
       blank = canonical->size() != start;
       continue;
     }

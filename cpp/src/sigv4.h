@@ -1,6 +1,7 @@
-// AWS Signature Version 4 in the Authorization header, with an unsigned payload: the checksums of S3
-// guard the bytes, and hashing them would cost more than sending them. The aws-c-auth signer does the
-// same at three times the CPU, which shows at 100 KB per object.
+// AWS Signature Version 4 in the Authorization header, with an unsigned payload: the checksums of
+// S3 guard the bytes, and hashing them would cost more than sending them. The aws-c-auth signer
+// does the same at three times the CPU, which shows at 100 KB per object.
+//
 // Thread-safety: RequestSigner from any thread. Ownership: copies of what it keeps.
 #pragma once
 
