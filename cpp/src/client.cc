@@ -7,6 +7,7 @@
 #include "crt/factory.h"
 #include "fetch.h"
 #include "get_many.h"
+#include "header_values.h"
 #include "process_memory.h"
 #include "size_predictor.h"
 #include "upload.h"
@@ -23,12 +24,13 @@ constexpr size_t kRequestsInFlight = 32;
 // connections.
 constexpr uint64_t kMaxCoalescedSize = 64ull << 20;
 
-Status CheckRange(const S3Url& url, const std::optional<ByteRange>& range) {
+Status CheckFetch(const S3Url& url, const std::optional<ByteRange>& range,
+                  const FetchOptions& options) {
   if (range && range->end && *range->end < range->start) {
     return InvalidArgument("range " + range->ToString() + " of " + url.ToString() +
                            " ends before it starts");
   }
-  return Ok();
+  return CheckHeaderValue("if_match", options.if_match);
 }
 
 // What one call has taken of the process's budget for bytes in flight. Shared with completions.
@@ -149,7 +151,7 @@ Result<ObjectInfo> Client::Head(const S3Url& url, const std::string& version_id,
 
 Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options,
                             const CallOptions& call) const {
-  const Status valid = CheckRange(url, options.range);
+  const Status valid = CheckFetch(url, options.range, options);
   if (!valid.ok()) return valid.error();
   WaitLimit limit(call, config_.total_timeout_s);
   Fetch fetch(*store_, *GetProcessMemory().pool, *predictor_, url, options);
@@ -158,7 +160,7 @@ Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options,
 
 Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination,
                                   const FetchOptions& options, const CallOptions& call) const {
-  const Status valid = CheckRange(url, options.range);
+  const Status valid = CheckFetch(url, options.range, options);
   if (!valid.ok()) return valid.error();
   const std::optional<ByteRange>& range = options.range;
   if (range && range->end && *range->end - range->start > destination.size) {
@@ -197,7 +199,7 @@ Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,
                                                uint64_t coalesce_gap, const FetchOptions& options,
                                                const CallOptions& call) const {
   for (const ByteRange& range : ranges) {
-    const Status valid = CheckRange(url, range);
+    const Status valid = CheckFetch(url, range, options);
     if (!valid.ok()) return valid.error();
     if (!range.end)
       return InvalidArgument("every range of get_ranges needs an end: " + range.ToString());

@@ -7,6 +7,7 @@
 
 #include "checksum_text.h"
 #include "crc64.h"
+#include "header_values.h"
 #include "part_plan.h"
 #include "wait.h"
 
@@ -209,6 +210,7 @@ Result<PutResult> CopyParts(const std::shared_ptr<ObjectStore>& store, const Cop
 Result<PutResult> UploadBytes(const std::shared_ptr<ObjectStore>& store, const Config& config,
                               const S3Url& url, ConstBytes data, const UploadOptions& options,
                               const CallOptions& call) {
+  if (Status status = CheckPutOptions(options.object); !status.ok()) return status.error();
   WaitLimit limit(call, config.total_timeout_s);
   const bool checksum =
       options.checksum.value_or(config.request_checksum == ChecksumPolicy::kWhenSupported);
@@ -222,6 +224,9 @@ Result<PutResult> UploadBytes(const std::shared_ptr<ObjectStore>& store, const C
 
 Result<PutResult> CopyObject(const std::shared_ptr<ObjectStore>& store, const Config& config,
                              const CopyRequest& request, const CallOptions& call) {
+  Status valid = CheckPutOptions(request.options);
+  if (valid.ok()) valid = CheckHeaderValue("source_etag", request.source_etag);
+  if (!valid.ok()) return valid.error();
   WaitLimit limit(call, config.total_timeout_s);
   Result<ObjectInfo> source = Await<ObjectInfo>(&limit, [&](auto done) {
     return store->Head({request.source, request.source_version_id}, std::move(done));

@@ -84,6 +84,27 @@ def test_data_that_is_no_buffer(client: s3native.Client, data: Any) -> None:
         client.put("s3://bucket/key", data)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"content_type": "text/plain\r\nx-amz-acl: public-read"},
+        {"cache_control": "no-cache\n"},
+        {"if_match": '"x"\0'},
+        {"metadata": {"a": "1\r\nx-amz-acl: public-read"}},
+        {"metadata": {"a: b": "1"}},
+    ],
+)
+def test_options_that_would_break_out_of_their_header(
+    client: s3native.Client, bucket: str, options: Any
+) -> None:
+    url, sent = f"s3://{bucket}/object", client.stats()["requests"]
+    with pytest.raises(ValueError, match=next(iter(options))):
+        client.put(url, b"data", **options)
+    with pytest.raises(ValueError, match="if_match"):
+        client.get(url, if_match='"x"\r\nRange: bytes=0-0')
+    assert client.stats()["requests"] == sent
+
+
 @pytest.mark.parametrize("size", [10, 2 * PART_SIZE + 1], ids=["single", "multipart"])
 def test_what_is_kept_with_an_object(
     client: s3native.Client, bucket: str, boto: Any, size: int
