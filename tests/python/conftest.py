@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import s3native
+from raw_object import Transport
 from s3native.testing import MinioServer
+from s3native.testing.certificates import Certificates, make_certificates
 from throttle import ThrottlingProxy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
@@ -117,6 +119,20 @@ def sink_server() -> Iterator[SinkServer]:
     """A server that counts and discards what is uploaded."""
     with SinkServer() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """What a TLS server of the tests shows, and its clients trust."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(params=["plain", "tls"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """A `RawServer` and its clients: once plain, once with TLS."""
+    if request.param == "plain":
+        return Transport()
+    return Transport.tls(request.getfixturevalue("certificates"))
 
 
 @pytest.fixture

@@ -1,0 +1,163 @@
+"""Connections on which nothing moves, or little."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+import s3native
+from content import content
+from raw_object import (
+    DATA,
+    RANGE,
+    URL,
+    Transport,
+    connect,
+    eventually,
+    refusal,
+    reply_to,
+    serve,
+    within,
+)
+from raw_server import Answer, Line, RawServer, Request, chunked, pieces
+
+
+def stalls_at_once(request: Request, line: Line) -> None:
+    line.wait(10)
+
+
+def stalls_in_the_head(request: Request, line: Line) -> None:
+    line.send(reply_to(request).text()[:40])
+    line.wait(10)
+
+
+def stalls_in_the_body(request: Request, line: Line) -> None:
+    line.send(reply_to(request).text()[:50_000])
+    line.wait(10)
+
+
+def stalls_in_chunks(request: Request, line: Line) -> None:
+    reply = refusal(404, "NoSuchKey")
+    body = chunked(reply.body, 10)[:-20]
+    line.send(reply.text(body, content_length=None, transfer_encoding="chunked"))
+    line.wait(10)
+
+
+STALLS: list[Answer] = [
+    stalls_at_once,
+    stalls_in_the_head,
+    stalls_in_the_body,
+    stalls_in_chunks,
+]
+
+
+def stalled_for(call: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    with pytest.raises(s3native.RequestTimeoutError) as caught:
+        call()
+    assert caught.value.retryable
+    return time.monotonic() - begun
+
+
+def test_stalls(transport: Transport) -> None:
+    """All at the same time, because each takes a second."""
+    body = content(16 << 20)
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(20) as threads:
+        calls: list[Callable[[], object]] = []
+        for answer in STALLS:
+            client = connect(
+                stack.enter_context(RawServer(answer, **transport.server)),
+                stall_timeout_s=1,
+                part_size=32 << 20,
+                **transport.client,
+            )
+            calls.append(partial(client.get, URL, range=RANGE))
+            calls.append(partial(client.get, URL))
+            if answer is stalls_at_once:
+                calls.append(partial(client.put, URL, b"body"))
+                calls.append(partial(client.put, URL, body))  # of which not all can be sent
+        for waited in threads.map(stalled_for, calls):
+            assert 1 <= waited < 2.2
+
+
+def test_a_tls_handshake_that_stalls() -> None:
+    with RawServer(serve, on_connect=lambda line: line.wait(10)) as server:
+        client = connect(
+            server, endpoint=f"https://127.0.0.1:{server.port}", stall_timeout_s=1, verify_ssl=False
+        )
+        assert stalled_for(partial(client.get, URL, range=RANGE)) < 2.2
+
+
+def test_a_stalled_request_is_sent_again() -> None:
+    def answer(request: Request, line: Line) -> None:
+        return stalls_in_the_body(request, line) if request.index == 0 else serve(request, line)
+
+    with RawServer(answer) as server, within(2.5):
+        client = connect(server, stall_timeout_s=1, max_attempts=3, part_size=1 << 20)
+        assert bytes(client.get(URL, range=RANGE)) == DATA[slice(*RANGE)]
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        1000,
+        pytest.param(
+            400_000,
+            marks=pytest.mark.xfail(
+                strict=True, reason="a long body's bytes are seen 256 KiB at a time only"
+            ),
+        ),
+    ],
+    ids=["short", "long"],
+)
+def test_slow_is_not_stalled(transport: Transport, size: int) -> None:
+    """Bytes that come are progress, however few."""
+    data = content(size)
+
+    def answer(request: Request, line: Line) -> None:
+        text = reply_to(request, data).text()
+        line.send(*pieces(text, [len(text) // 8] * 8), pause=0.3)
+
+    with RawServer(answer, **transport.server) as server:
+        client = connect(server, stall_timeout_s=1, part_size=1 << 20, **transport.client)
+        assert bytes(client.get(URL, range=(0, size))) == data
+
+
+def test_idle_is_not_stalled() -> None:
+    with RawServer(serve) as server:
+        client = connect(server, stall_timeout_s=1)
+        assert bytes(client.get(URL, range=(0, 500))) == DATA[:500]
+        time.sleep(1.6)
+        assert bytes(client.get(URL, range=(0, 500))) == DATA[:500]
+        assert server.connections == 1
+
+
+def test_memory_is_not_touched_after_the_end(transport: Transport) -> None:
+    proceed, sent = threading.Event(), threading.Event()
+
+    def answer(request: Request, line: Line) -> None:
+        text = reply_to(request).text()
+        line.send(text[:-50_000])
+        proceed.wait(10)
+        with contextlib.suppress(OSError):
+            line.send(text[-50_000:])
+        sent.set()
+
+    with RawServer(answer, **transport.server) as server:
+        client = connect(server, total_timeout_s=1, part_size=1 << 20, **transport.client)
+        received = bytearray(100_000)
+        with within(2), pytest.raises(s3native.RequestTimeoutError):
+            client.get_into(URL, received, range=(0, 100_000))
+        proceed.set()
+        assert sent.wait(10)
+        time.sleep(0.05)
+        assert received == DATA[:50_000] + bytes(50_000)
+        del client
+        gc.collect()
+        assert eventually(lambda: server.open_connections == 0)
