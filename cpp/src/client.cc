@@ -225,8 +225,8 @@ Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,
         request.destination = {slabs[i]->data(), static_cast<size_t>(*range.end - range.start)};
         request.if_match = options.if_match;
         request.version_id = options.version_id;
-        return store_->Get(std::move(request), [reservations, reserved, done = std::move(done)](
-                                                   Result<GetResult> result) {
+        return store_->Get(std::move(request), [reservations, reserved,
+                                                done = std::move(done)](Result<GetResult> result) {
           reservations->Release(reserved);
           done(std::move(result));
         });

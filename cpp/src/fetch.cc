@@ -71,6 +71,10 @@ void Fetch::OnFirst(Result<GetResult> result) {
     return;
   }
   GetResult& got = result.value();
+  if (continued_ && got.info.etag != fetched_.info.etag) {
+    error_ = Failed(ErrorCode::kPreconditionFailed, "was overwritten during the read: start again");
+    return;
+  }
   fetched_.size += got.received;
   if (!continued_) fetched_.info = std::move(got.info);
   const bool open_ended = !options_.range || !options_.range->end;

@@ -70,8 +70,7 @@ class Stream : public GetManyStream {
       queued_;  // waiting for the budget, the first or the next request of each
   std::map<size_t, GetManyItem> ready_;  // ordered
   std::deque<GetManyItem> ready_unordered_;
-  std::map<size_t, uint64_t>
-      held_;  // reservations of ready items
+  std::map<size_t, uint64_t> held_;  // reservations of ready items
   // Of the item handed out last: who reads a stream item by item drops it for the next one.
   uint64_t taken_ = 0;
 };

@@ -127,8 +127,9 @@ std::byte* SlabPool::TakeIdle(size_t capacity) {
   return data;
 }
 
-// Down to `keep` bytes, or to the allowance. Takes from the class that holds the most, from `spared_class` only when it is the last. Unmaps
-// outside the lock: for megabytes that takes the kernel a while.
+// Down to `keep` bytes, or to the allowance. Takes from the class that holds the most, from
+// `spared_class` only when it is the last. Unmaps outside the lock: for megabytes that takes the
+// kernel a while.
 void SlabPool::UnmapIdleAbove(std::optional<uint64_t> keep, size_t spared_class) {
   for (;;) {
     std::byte* data = nullptr;

@@ -17,9 +17,7 @@ namespace {
 constexpr size_t kPage = 4096;
 constexpr size_t kMiB = 1u << 20;
 
-std::shared_ptr<SlabPool> MakePool(uint64_t limit) {
-  return std::make_shared<SlabPool>(limit);
-}
+std::shared_ptr<SlabPool> MakePool(uint64_t limit) { return std::make_shared<SlabPool>(limit); }
 
 TEST(SlabPoolSizeClass, IsAtMostAnEighthOrOnePageAbove) {
   for (size_t size = 1; size < 64 * kMiB; size += 1 + size / 7) {

@@ -141,12 +141,7 @@ def test_large_puts_answered_as_soon_as_they_are_there(transport: Transport, clo
         assert server.connections == (20 if closes else 1)
 
 
-def test_a_put_answered_before_its_body_is_read(
-    transport: Transport, request: pytest.FixtureRequest
-) -> None:
-    if transport.server:
-        reason = "TLS: with the answer there and the socket busy, 0 bytes are received: the end"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_put_answered_before_its_body_is_read(transport: Transport) -> None:
     bodies = []
 
     def answer(asked: Request, line: Line) -> None:

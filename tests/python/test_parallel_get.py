@@ -78,13 +78,8 @@ def test_an_object_overwritten_while_it_is_read(
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_object_overwritten_at_a_server_without_conditions(
-    name: str, request: pytest.FixtureRequest
-) -> None:
+def test_an_object_overwritten_at_a_server_without_conditions(name: str) -> None:
     """Some servers overlook If-Match: half of the one object and half of the other is none."""
-    if name == "whole":
-        reason = "the rest of an object larger than expected may be another object's"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     other = content(SIZE, seed=2)
 
     def answer(asked: Request, line: Line) -> None:
@@ -98,7 +93,6 @@ def test_an_object_overwritten_at_a_server_without_conditions(
         CALLS[name](connect(server))
 
 
-@pytest.mark.xfail(strict=True, reason="the first part's size is taken for the object's")
 @pytest.mark.parametrize("whole", [False, True])
 def test_an_object_whose_size_is_not_told(whole: bool) -> None:
     """`Content-Range: bytes 0-9/*`: the part is not the object."""

@@ -19,8 +19,8 @@ class BuildError(RuntimeError):
 def program(folder: str, name: str) -> Path:
     """Return the up-to-date program ``name`` of a folder of the project.
 
-    It comes from the whole project's build in build/dev, else the folder is built alone. Raises `BuildError`
-    when that brings no such program.
+    It comes from the whole project's build in build/dev, else the folder is built alone. Raises
+    `BuildError` when that brings no such program.
     """
     source = PROJECT / folder
     newest = max(path.stat().st_mtime for path in source.iterdir() if path.suffix in _SOURCES)

@@ -51,9 +51,9 @@ struct SlabPoolStats {
 class SlabPool : public std::enable_shared_from_this<SlabPool> {
  public:
   // What is in use and what is idle together stay within `limit` bytes as far as idle memory can
-  // give way; a sixteenth of it may be idle in any case, so that small slabs are reused beside large
-  // ones that somebody keeps. The other size classes give way to the one asked for, so that a change
-  // of sizes does not leave the pool full of slabs that nobody asks for.
+  // give way; a sixteenth of it may be idle in any case, so that small slabs are reused beside
+  // large ones that somebody keeps. The other size classes give way to the one asked for, so that a
+  // change of sizes does not leave the pool full of slabs that nobody asks for.
   explicit SlabPool(uint64_t limit) : limit_(limit) {}
   ~SlabPool();
 

@@ -54,8 +54,8 @@ struct GetRequest {
       destination;  // receives range.start at data[0]; smaller than the range: kInvalidArgument
   std::string if_match;  // ETag with quotes; empty: the first response's ETag pins the later ones
   std::string version_id;
-  // The whole object is wanted, and `range` is only as much of it as the destination holds. When all
-  // of it fits and the store knows its checksum, the bytes are verified.
+  // The whole object is wanted, and `range` is only as much of it as the destination holds. When
+  // all of it fits and the store knows its checksum, the bytes are verified.
   bool whole = false;
 };
 

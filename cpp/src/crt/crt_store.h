@@ -1,8 +1,7 @@
 // The ObjectStore over the CRT. The bytes of objects take a direct way, connections of our own;
-// every other operation, and what the direct way does not get done, is one meta request of aws-c-s3
-// and a parse of what came back.
-// Thread-safety: all methods, any thread. Ownership: shares its connection; operations in flight
-// keep that alive.
+// every other operation, and bytes behind a proxy, is one meta request of aws-c-s3 and a parse of
+// what came back. Thread-safety: all methods, any thread. Ownership: shares its connection;
+// operations in flight keep that alive.
 #pragma once
 
 #include <map>
@@ -50,7 +49,7 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
 
   MetaRequest GetRequestFor(const GetRequest& get) const;
-  OperationPtr GetSlow(GetRequest get, Completion<GetResult> done, int attempts_before = 0);
+  OperationPtr GetSlow(GetRequest get, Completion<GetResult> done);
   OperationPtr GetOne(GetRequest get, std::function<void(const ObjectInfo&)> on_object,
                       Completion<GetResult> done);
   // A PUT of bytes with headers as its only answer.
@@ -61,7 +60,7 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   std::shared_ptr<HttpPool> PoolFor(const std::string& bucket);
 
   const std::shared_ptr<Connection> connection_;
-  std::mutex mutex_;  // guards pools_
+  std::mutex mutex_;                                        // guards pools_
   std::map<std::string, std::shared_ptr<HttpPool>> pools_;  // by host
 };
 

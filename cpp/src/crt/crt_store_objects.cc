@@ -161,35 +161,29 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   return StartParallelGet(options, std::move(get_part), std::move(get), std::move(done));
 }
 
-OperationPtr CrtStore::GetOne(GetRequest get, OnObject on_object,
-                              Completion<GetResult> done) {
+OperationPtr CrtStore::GetOne(GetRequest get, OnObject on_object, Completion<GetResult> done) {
   if (get.range.start == 0 && !get.whole) done = OrEmptyObject(get, std::move(done));
   MetaRequest request = GetRequestFor(get);
   std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
-  auto slow_way = [self = shared_from_this()](GetRequest again, Completion<GetResult> finish) {
-    return self->GetSlow(std::move(again), std::move(finish), 1);
-  };
   return StartDirectGet(connection_, std::move(pool),
                         {std::move(get), std::move(request), std::move(on_object)},
-                        std::move(slow_way), std::move(done));
+                        std::move(done));
 }
 
-OperationPtr CrtStore::GetSlow(GetRequest get, Completion<GetResult> done, int attempts_before) {
+OperationPtr CrtStore::GetSlow(GetRequest get, Completion<GetResult> done) {
   if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
   get.whole = false;  // the CRT wants to know the range
   MetaRequest request = GetRequestFor(get);
   request.receive_into = true;
-  request.attempts_before = attempts_before;
   const std::string key = request.context.url.key;
-  return Start(std::move(request),
-               [done = std::move(done), key](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 GetResult result;
-                 result.received = response.value().received;
-                 result.info = InfoFromHeaders(response.value(), key);
-                 result.checksum_validated = response.value().checksum_validated;
-                 done(std::move(result));
-               });
+  return Start(std::move(request), [done = std::move(done), key](Result<MetaResponse> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    GetResult result;
+    result.received = response.value().received;
+    result.info = InfoFromHeaders(response.value(), key);
+    result.checksum_validated = response.value().checksum_validated;
+    done(std::move(result));
+  });
 }
 
 // A range of an empty object is not satisfiable, but what the caller wants are its zero bytes.
@@ -232,11 +226,7 @@ OperationPtr CrtStore::Put(PutRequest put, Completion<PutResult> done) {
 OperationPtr CrtStore::Send(MetaRequest request, Completion<PutResult> done) {
   const std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket);
   if (!pool) return Start(std::move(request), ForPutResult(std::move(done)));
-  auto slow_way = [self = shared_from_this()](MetaRequest again, Completion<PutResult> finish) {
-    return self->Start(std::move(again), ForPutResult(std::move(finish)));
-  };
-  return StartDirectPut(connection_, pool, std::move(request), std::move(slow_way),
-                        std::move(done));
+  return StartDirectPut(connection_, pool, std::move(request), std::move(done));
 }
 
 OperationPtr CrtStore::Delete(S3Url url, std::string version_id, Completion<std::monostate> done) {

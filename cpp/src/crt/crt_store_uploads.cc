@@ -112,15 +112,13 @@ OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPa
     request.headers.emplace_back("x-amz-checksum-crc64nvme", part.checksum_crc64nvme);
   }
   const RequestContext context = request.context;
-  return Send(std::move(request),
-              [done = std::move(done), context, part_number = part.part_number,
-               checksum = part.checksum_crc64nvme](Result<PutResult> result) {
-                if (!result.ok()) return done(std::move(result).error());
-                CompletedPart completed{part_number, std::move(result.value().etag), checksum};
-                if (completed.etag.empty())
-                  return done(MalformedResponse("the response had no ETag", context));
-                done(std::move(completed));
-              });
+  return Send(std::move(request), [done = std::move(done), context, part_number = part.part_number,
+                                   checksum = part.checksum_crc64nvme](Result<PutResult> result) {
+    if (!result.ok()) return done(std::move(result).error());
+    CompletedPart completed{part_number, std::move(result.value().etag), checksum};
+    if (completed.etag.empty()) return done(MalformedResponse("the response had no ETag", context));
+    done(std::move(completed));
+  });
 }
 
 OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<CompletedPart> done) {

@@ -3,9 +3,14 @@
 #include <aws/s3/s3.h>
 #include <time.h>
 
+#include <random>
+#include <utility>
+
 #include "checksum_text.h"
 #include "crc64.h"
+#include "crt/loop_task.h"
 #include "crt/object_headers.h"
+#include "retry_policy.h"
 #include "s3native/stats.h"
 #include "sigv4.h"
 
@@ -15,11 +20,13 @@ namespace {
 // An error document is a few hundred bytes; anything longer is not one.
 constexpr size_t kMaxDocument = 64 * 1024;
 
-bool IsFinal(int status) {
-  return status == 403 || status == 404 || status == 412 || status == 416;
+// From [0, 1), another one for each thread.
+double Random() {
+  thread_local std::minstd_rand generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>()(generator);
 }
 
-// What GET and PUT share: credentials, signature, the exchange, error documents, the slow way.
+// What GET and PUT share: credentials, signature, the exchange, error documents, retries.
 template <typename T>
 class DirectRequest : public Operation,
                       public Exchange,
@@ -34,22 +41,17 @@ class DirectRequest : public Operation,
 
   void Start() {
     GlobalCounters().operations.fetch_add(1, std::memory_order_relaxed);
-    connection_->credentials().Get(
-        [self = this->shared_from_this()](Result<std::shared_ptr<aws_credentials>> found) {
-          if (!found.ok()) return self->Complete(std::move(found).error());
-          self->credentials_ = std::move(found).value();
-          self->pool_->Submit(self);
-        });
+    Ask();
   }
 
   void Cancel() override {
-    OperationPtr slow;
+    bool waiting = false;
     {
       std::lock_guard lock(mutex_);
       cancelled_ = true;
-      slow = slow_;
+      waiting = std::exchange(waiting_, false);
     }
-    if (slow) return slow->Cancel();
+    if (waiting) return Complete(Cancelled());
     pool_->Withdraw(this->shared_from_this(), AWS_ERROR_S3_CANCELED);
   }
 
@@ -62,10 +64,9 @@ class DirectRequest : public Operation,
       text = UnsignedHead(head);
     } else {
       const aws_credentials* credentials = credentials_.get();
-      const SigningCredentials signing{
-          View(aws_credentials_get_access_key_id(credentials)),
-          View(aws_credentials_get_secret_access_key(credentials)),
-          View(aws_credentials_get_session_token(credentials))};
+      const SigningCredentials signing{View(aws_credentials_get_access_key_id(credentials)),
+                                       View(aws_credentials_get_secret_access_key(credentials)),
+                                       View(aws_credentials_get_session_token(credentials))};
       text = connection_->signer().Sign(head, signing, time(nullptr));
     }
     if (request_.method == std::string_view("PUT"))
@@ -75,7 +76,7 @@ class DirectRequest : public Operation,
 
   ConstBytes Body() override { return request_.body; }
 
-  BodyPlace OnHead(const HttpHead& head, uint64_t size) override {
+  std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) override {
     status_ = head.status;
     for (const auto& [name, value] : head.headers) headers_.Add(name, value);
     headers_.content_length = size;
@@ -84,27 +85,35 @@ class DirectRequest : public Operation,
 
   void Finished(int crt_code) override {
     GlobalCounters().requests.fetch_add(1, std::memory_order_relaxed);
+    bool cancelled = false;
     {
       std::lock_guard lock(mutex_);
-      if (cancelled_ && crt_code != AWS_ERROR_SUCCESS) crt_code = AWS_ERROR_S3_CANCELED;
+      cancelled = cancelled_ && crt_code != AWS_ERROR_SUCCESS;
     }
-    if (crt_code == AWS_ERROR_S3_CANCELED) return Complete(CrtError(crt_code, request_.context));
+    if (cancelled) return Complete(Cancelled());
+    // The server had closed a connection that was waiting for work.
+    if (crt_code == AWS_ERROR_HTTP_CONNECTION_CLOSED) return SendAgain();
+    ++attempts_;
     if (crt_code == AWS_ERROR_SUCCESS && status_ / 100 == 2) return Arrived();
-    if (crt_code == AWS_ERROR_SUCCESS && IsFinal(status_)) return Fail(0);
-    GoSlow(crt_code);
+    Fail(refusal_ != 0 ? refusal_ : crt_code);
   }
 
  protected:
-  // Where the body of a 2xx response of `size` bytes goes.
-  virtual BodyPlace Destination(uint64_t size) = 0;
-  // A whole 2xx response is here: completes, or goes slow when it is not what was asked for.
+  // Where the body of a 2xx response of `size` bytes goes; nothing, with Refuse, when it is not
+  // what was asked for.
+  virtual std::optional<BodyPlace> Destination(uint64_t size) = 0;
+  // A whole 2xx response is here: completes, or fails when it is not what was asked for.
   virtual void Arrived() = 0;
-  virtual OperationPtr StartSlow(Completion<T> done) = 0;
 
-  BodyPlace ForDocument(uint64_t size) {
-    if (size > kMaxDocument) return {};
+  std::nullopt_t Refuse(int crt_code) {
+    refusal_ = crt_code;
+    return std::nullopt;
+  }
+
+  std::optional<BodyPlace> ForDocument(uint64_t size) {
+    if (size > kMaxDocument) return Refuse(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
     document_.resize(size);
-    return {{reinterpret_cast<std::byte*>(document_.data()), document_.size()}};
+    return BodyPlace{{reinterpret_cast<std::byte*>(document_.data()), document_.size()}};
   }
 
   void Complete(Result<T> result) {
@@ -112,18 +121,20 @@ class DirectRequest : public Operation,
     done(std::move(result));
   }
 
-  // `crt_code` says what went wrong, 0 that it was the response's status.
-  void GoSlow(int crt_code) {
-    if (connection_->config().max_attempts <= 1) return Fail(crt_code);
-    GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
-    OperationPtr slow = StartSlow(std::move(done_));
-    bool cancelled = false;
-    {
-      std::lock_guard lock(mutex_);
-      slow_ = slow;
-      cancelled = cancelled_;
-    }
-    if (cancelled && slow) slow->Cancel();
+  // `crt_code` says what went wrong, 0 that it was the response's status. Tries again if that may
+  // help.
+  void Fail(int crt_code) {
+    FailedResponse failure;
+    failure.crt_code = crt_code != 0 ? crt_code : AWS_ERROR_S3_INVALID_RESPONSE_STATUS;
+    failure.http_status = status_;
+    failure.body = document_;
+    failure.request_id = headers_.request_id;
+    failure.attempts = attempts_;
+    Error error = ClassifyFailure(failure, request_.context);
+    if (error.retryable && static_cast<uint32_t>(attempts_) < connection_->config().max_attempts)
+      return WaitAndRetry();
+    GlobalCounters().failures.fetch_add(1, std::memory_order_relaxed);
+    Complete(std::move(error));
   }
 
   MetaRequest request_;
@@ -133,128 +144,150 @@ class DirectRequest : public Operation,
   std::string document_;
 
  private:
-  void Fail(int crt_code) {
-    FailedResponse failure;
-    failure.crt_code = crt_code != 0 ? crt_code : AWS_ERROR_S3_INVALID_RESPONSE_STATUS;
-    failure.http_status = status_;
-    failure.body = document_;
-    failure.request_id = headers_.request_id;
-    failure.attempts = 1;
-    GlobalCounters().failures.fetch_add(1, std::memory_order_relaxed);
-    Complete(ClassifyFailure(failure, request_.context));
+  void Ask() {
+    connection_->credentials().Get(
+        [self = this->shared_from_this()](Result<std::shared_ptr<aws_credentials>> found) {
+          if (!found.ok()) return self->Complete(std::move(found).error());
+          self->credentials_ = std::move(found).value();
+          self->pool_->Submit(self);
+        });
   }
+
+  void SendAgain() {
+    status_ = refusal_ = 0;
+    headers_ = {};
+    document_.clear();
+    pool_->Forget(this->shared_from_this());
+    pool_->Submit(this->shared_from_this());
+  }
+
+  void WaitAndRetry() {
+    GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
+    status_ = refusal_ = 0;
+    headers_ = {};
+    document_.clear();
+    pool_->Forget(this->shared_from_this());
+    {
+      std::lock_guard lock(mutex_);
+      waiting_ = !cancelled_;
+    }
+    if (!waiting_) return Complete(Cancelled());
+    aws_event_loop* loop = aws_event_loop_group_get_next_loop(connection_->runtime().event_loops());
+    PostAfter(loop, RetryDelayMs(attempts_, Random()), [self = this->shared_from_this()] {
+      {
+        std::lock_guard lock(self->mutex_);
+        if (!std::exchange(self->waiting_, false)) return;
+      }
+      self->Ask();
+    });
+  }
+
+  Error Cancelled() const { return CrtError(AWS_ERROR_S3_CANCELED, request_.context); }
 
   const std::shared_ptr<Connection> connection_;
   const std::shared_ptr<HttpPool> pool_;
   Completion<T> done_;
   std::shared_ptr<aws_credentials> credentials_;
 
+  int attempts_ = 0;
+  int refusal_ = 0;  // the CRT's code for what is wrong with the response
+
   std::mutex mutex_;  // guards the two below
   bool cancelled_ = false;
-  OperationPtr slow_;
+  bool waiting_ = false;  // for the next attempt
 };
 
 class GetRunner final : public DirectRequest<GetResult> {
  public:
   GetRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool, DirectGet get,
-            SlowGet slow_way, Completion<GetResult> done)
+            Completion<GetResult> done)
       : DirectRequest(std::move(connection), std::move(pool), std::move(get.request),
                       std::move(done)),
         get_(std::move(get.get)),
-        slow_way_(std::move(slow_way)),
         on_object_(std::move(get.on_object)) {}
 
  private:
-  BodyPlace Destination(uint64_t size) override {
-    if (!Promised(size)) return {};
+  std::optional<BodyPlace> Destination(uint64_t size) override {
+    if (const int crt_code = Refusal(size); crt_code != 0) return Refuse(crt_code);
     received_ = std::min<uint64_t>(size, get_.destination.size);
     if (on_object_) {
       ObjectHeaders copy = headers_;
       on_object_(copy.Info(request_.context.url.key));
     }
-    return {{get_.destination.data, static_cast<size_t>(received_)}, get_.whole};
+    return BodyPlace{{get_.destination.data, static_cast<size_t>(received_)}, get_.whole};
   }
 
-  // Exactly the bytes asked for, cut short only by the object's end.
-  bool Promised(uint64_t size) const {
-    if (headers_.info.etag.empty()) return false;
-    if (get_.whole) return status_ == 200;
-    if (size > get_.destination.size) return false;
-    if (status_ == 200) return get_.range.start == 0;
-    if (status_ != 206 || !headers_.content_range || !headers_.content_range->range) return false;
-    const ByteRange& sent = *headers_.content_range->range;
-    const uint64_t wanted_end =
-        std::min(*get_.range.end, headers_.content_range->size.value_or(UINT64_MAX));
-    return sent.start == get_.range.start && sent.end == wanted_end &&
-           size == wanted_end - sent.start;
+  // What is wrong with a 2xx response of `size` bytes. It must bring exactly the bytes asked for,
+  // of the object asked for, cut short only by the object's end.
+  int Refusal(uint64_t size) const {
+    const std::string& etag = headers_.info.etag;
+    if (etag.empty()) return AWS_ERROR_S3_MISSING_ETAG;
+    const bool one_etag = get_.if_match != "*" && get_.if_match.find(',') == std::string::npos;
+    if (!get_.if_match.empty() && one_etag && etag != get_.if_match)
+      return AWS_ERROR_S3_OBJECT_MODIFIED;
+    if (status_ == 200) {
+      const bool fits = get_.whole || size <= get_.destination.size;
+      return get_.range.start == 0 && fits ? 0 : AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER;
+    }
+    const auto& range = headers_.content_range;
+    if (status_ != 206 || get_.whole || !range || !range->range || !range->size)
+      return AWS_ERROR_S3_MISSING_CONTENT_RANGE_HEADER;
+    const uint64_t end = std::min(*get_.range.end, *range->size);
+    if (range->range->start != get_.range.start || range->range->end != end)
+      return AWS_ERROR_S3_INVALID_CONTENT_RANGE_HEADER;
+    return size == end - get_.range.start ? 0 : AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER;
   }
 
   void Arrived() override {
     GetResult result;
     result.received = received_;
     const bool all = status_ == 200 && received_ == headers_.content_length;
-    result.info = headers_.Info(request_.context.url.key);
-    if (all && !result.info.checksum_crc64nvme.empty()) {
-      if (Crc64ToBase64(Crc64Nvme(get_.destination.data, received_)) !=
-          result.info.checksum_crc64nvme)
-        return GoSlow(AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH);
+    const std::string& expected = headers_.info.checksum_crc64nvme;
+    if (all && !headers_.composite_checksum && !expected.empty()) {
+      if (Crc64ToBase64(Crc64Nvme(get_.destination.data, received_)) != expected)
+        return Fail(AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH);
       result.checksum_validated = true;
     }
+    result.info = headers_.Info(request_.context.url.key);
     GlobalCounters().bytes_received.fetch_add(received_, std::memory_order_relaxed);
     Complete(std::move(result));
   }
 
-  OperationPtr StartSlow(Completion<GetResult> done) override {
-    return slow_way_(std::move(get_), std::move(done));
-  }
-
-  GetRequest get_;
-  const SlowGet slow_way_;
+  const GetRequest get_;
   const OnObject on_object_;
   uint64_t received_ = 0;
 };
 
 class PutRunner final : public DirectRequest<PutResult> {
  public:
-  PutRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-            MetaRequest request, SlowPut slow_way, Completion<PutResult> done)
-      : DirectRequest(std::move(connection), std::move(pool), std::move(request), std::move(done)),
-        slow_way_(std::move(slow_way)) {}
+  using DirectRequest::DirectRequest;
 
  private:
-  OperationPtr StartSlow(Completion<PutResult> done) override {
-    request_.attempts_before = 1;
-    return slow_way_(std::move(request_), std::move(done));
-  }
-
   // S3 answers a PUT with headers only; a document would have to be understood.
-  BodyPlace Destination(uint64_t size) override { return ForDocument(size); }
+  std::optional<BodyPlace> Destination(uint64_t size) override { return ForDocument(size); }
 
   void Arrived() override {
-    if (headers_.info.etag.empty() || !document_.empty()) return GoSlow(AWS_ERROR_S3_MISSING_ETAG);
+    if (headers_.info.etag.empty() || !document_.empty()) return Fail(AWS_ERROR_S3_MISSING_ETAG);
     GlobalCounters().bytes_sent.fetch_add(request_.body.size, std::memory_order_relaxed);
     Complete(PutResult{std::move(headers_.info.etag), std::move(headers_.info.version_id),
-                             std::move(headers_.info.checksum_crc64nvme)});
+                       std::move(headers_.info.checksum_crc64nvme)});
   }
-
-  const SlowPut slow_way_;
 };
 
 }  // namespace
 
 OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            DirectGet get, SlowGet slow_way, Completion<GetResult> done) {
+                            DirectGet get, Completion<GetResult> done) {
   auto runner = std::make_shared<GetRunner>(std::move(connection), std::move(pool), std::move(get),
-                                            std::move(slow_way), std::move(done));
+                                            std::move(done));
   runner->Start();
   return runner;
 }
 
 OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            MetaRequest request, SlowPut slow_way, Completion<PutResult> done) {
-  auto runner =
-      std::make_shared<PutRunner>(std::move(connection), std::move(pool), std::move(request),
-                                  std::move(slow_way), std::move(done));
+                            MetaRequest request, Completion<PutResult> done) {
+  auto runner = std::make_shared<PutRunner>(std::move(connection), std::move(pool),
+                                            std::move(request), std::move(done));
   runner->Start();
   return runner;
 }

@@ -105,6 +105,8 @@ Cause CauseOfStatus(int status, std::string_view s3_code) {
     return {ErrorCode::kCredentials, false,
             "the session token has expired or is invalid: refresh the credentials"};
   }
+  if (s3_code == "RequestTimeout")
+    return {ErrorCode::kTimeout, true, "the server gave up waiting for the request"};
   if (s3_code == "SlowDown" || status == 429) {
     return {ErrorCode::kThrottled, true,
             "the server asks to slow down: lower the concurrency or wait"};

@@ -226,7 +226,10 @@ void HttpConnection::Begin(ExchangePtr exchange) {
 void HttpConnection::Send() {
   const ExchangePtr sending = exchange_;  // a failure ends it
   const int crt_code = tls_ ? SendTls() : SendPlain();
-  if (crt_code != AWS_ERROR_SUCCESS && exchange_ == sending) Fail(crt_code);
+  if (crt_code == AWS_ERROR_SUCCESS || exchange_ != sending) return;
+  // A server that refuses a body says why before it hangs up.
+  hang_up_ = crt_code;
+  ReceiveAll();
 }
 
 void HttpConnection::Sent(size_t size) {
@@ -266,7 +269,10 @@ void HttpConnection::OnWritten(aws_socket*, int crt_code, size_t size, void* use
   auto* self = static_cast<HttpConnection*>(user_data);
   self->writing_ = false;
   if (self->state_ != State::kBusy) return;
-  if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
+  if (crt_code != AWS_ERROR_SUCCESS) {
+    self->hang_up_ = crt_code;
+    return self->ReceiveAll();
+  }
   self->Sent(size);
   self->Send();
   if (self->state_ == State::kBusy && self->body_sent_ && self->answered_) self->Complete();
@@ -307,26 +313,33 @@ void HttpConnection::OnReadable(aws_socket*, int crt_code, void* user_data) {
     }
   }
   // What came before the end of the connection counts.
+  if (crt_code != AWS_ERROR_SUCCESS) self->hang_up_ = crt_code;
   self->ReceiveAll();
-  if (crt_code != AWS_ERROR_SUCCESS) self->Fail(crt_code);
 }
 
 // Until the socket has no more, or others must have their turn.
 void HttpConnection::ReceiveAll() {
   size_t turn = kTurnBytes;
   while (state_ != State::kClosed) {
+    if (answered_ && exchange_) {
+      // Only the socket's report that the request is sent is missing.
+      if (hang_up_ != 0) Complete();
+      return;
+    }
     void* into = in_body_ ? static_cast<void*>(body_.data) : text_.data() + text_size_;
     const size_t room = in_body_ ? std::min(body_.size, turn) : text_.size() - text_size_;
     size_t received = 0;
     const int crt_code = Receive(into, room, &received);
-    if (crt_code == AWS_IO_READ_WOULD_BLOCK) return SetLowWater();
+    if (crt_code == AWS_IO_READ_WOULD_BLOCK) {
+      return hang_up_ != 0 ? Fail(hang_up_) : SetLowWater();
+    }
     if (crt_code != AWS_ERROR_SUCCESS) return Fail(crt_code);
     if (state_ != State::kBusy) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);  // nobody asked
     progress_ += received;
     const ExchangePtr current = exchange_;
     Received(received);
     // A short read has emptied the socket, and a new request has no answer yet.
-    if (exchange_ != current || (!tls_ && received < room)) return SetLowWater();
+    if (exchange_ != current || (!tls_ && received < room && hang_up_ == 0)) return SetLowWater();
     turn -= std::min(turn, received);
     if (turn == 0) return Post(loop_, [self = shared_from_this()] { self->ReceiveAll(); });
   }
@@ -343,10 +356,17 @@ void HttpConnection::SetLowWater() {
 
 int HttpConnection::Receive(void* into, size_t size, size_t* received) {
   if (tls_) return CodeOf(tls_->Receive(into, size, received));
-  const ssize_t count = recv(socket_.io_handle.data.fd, into, size, 0);
+  // A byte behind the body is asked for as well: there must be none.
+  char behind = 0;
+  iovec places[2] = {{into, size}, {&behind, in_body_ && size == body_.size ? size_t{1} : 0}};
+  msghdr message{};
+  message.msg_iov = places;
+  message.msg_iovlen = 2;
+  const ssize_t count = recvmsg(socket_.io_handle.data.fd, &message, 0);
   if (count < 0) return CodeOfErrno(errno);
   if (count == 0) return AWS_IO_SOCKET_CLOSED;
-  *received = static_cast<size_t>(count);
+  left_over_ = static_cast<size_t>(count) > size;
+  *received = std::min(size, static_cast<size_t>(count));
   return AWS_ERROR_SUCCESS;
 }
 
@@ -394,10 +414,10 @@ void HttpConnection::StartBody(std::string_view first) {
   if (!head_.content_length && !no_body) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
   const uint64_t length = no_body ? 0 : *head_.content_length;
   if (first.size() > length) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
-  const BodyPlace place = exchange_->OnHead(head_, length);
-  cut_ = place.bytes.size < length;
-  if (cut_ && !place.cut) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
-  body_ = {place.bytes.data, std::min(place.bytes.size, static_cast<size_t>(length))};
+  const std::optional<BodyPlace> place = exchange_->OnHead(head_, length);
+  cut_ = place && place->bytes.size < length;
+  if (!place || (cut_ && !place->cut)) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  body_ = {place->bytes.data, std::min(place->bytes.size, static_cast<size_t>(length))};
   first = first.substr(0, body_.size);
   if (!first.empty()) std::memcpy(body_.data, first.data(), first.size());
   body_ = {body_.data + first.size(), body_.size - first.size()};
@@ -408,10 +428,12 @@ void HttpConnection::StartBody(std::string_view first) {
 void HttpConnection::Complete() {
   answered_ = true;
   // The server has it all, only the socket has not said so yet.
-  if (head_.status / 100 == 2 && writing_) return;
+  if (head_.status / 100 == 2 && writing_ && hang_up_ == 0) return;
+  if (tls_ && tls_->HasInput()) left_over_ = true;
   const ExchangePtr done = std::move(exchange_);
   exchange_.reset();
-  if (head_.keep_alive && body_sent_ && !writing_ && !cut_) {
+  const bool clean = body_sent_ && !writing_ && !cut_ && !left_over_ && hang_up_ == 0;
+  if (head_.keep_alive && clean) {
     state_ = State::kIdle;
     // The next request goes out before this one's result is looked at.
     if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));
@@ -467,6 +489,9 @@ void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_
       self->watched_ = false;
       return;
     }
+    // A slow server's bytes may wait below the low water mark.
+    if (self->progress_ == progress && self->state_ == State::kBusy) self->ReceiveAll();
+    if (self->state_ == State::kClosed) return;
     const uint64_t still = self->progress_ == progress ? quiet + 1 : 0;
     if (still > kStallChecks) return self->Fail(AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
     self->WatchAgain(interval_ms, self->progress_, still);

@@ -1,13 +1,14 @@
 // One HTTP/1.1 connection on an event loop: a request at a time, its body sent from the caller's
 // memory, the response's body received into the caller's memory, without a buffer between. That is
-// what aws-c-http, which hands out messages of its own, cannot do, and half of the CPU of a transfer.
-// Thread-safety: Open, Run, Cancel and Close from any thread; everything else happens on the event
-// loop's thread. Ownership: shared; an open connection keeps itself and its owner alive.
+// what aws-c-http, which hands out messages of its own, cannot do, and half of the CPU of a
+// transfer. Thread-safety: Open, Run, Cancel and Close from any thread; everything else happens on
+// the event loop's thread. Ownership: shared; an open connection keeps itself and its owner alive.
 #pragma once
 
 #include <aws/io/socket.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,9 +38,11 @@ class Exchange {
   // free for it.
   virtual std::string Head() = 0;
   virtual ConstBytes Body() = 0;
-  // The response's head is here, and a body of `size` bytes follows.
-  virtual BodyPlace OnHead(const HttpHead& head, uint64_t size) = 0;
-  // The CRT's code for what went wrong; 0 when the whole response has arrived.
+  // The response's head is here, and a body of `size` bytes follows. Nothing: it is not wanted,
+  // which ends the exchange.
+  virtual std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) = 0;
+  // The CRT's code for what went wrong; 0 when the whole response has arrived,
+  // AWS_ERROR_HTTP_CONNECTION_CLOSED when the request was not sent.
   virtual void Finished(int crt_code) = 0;
 
   // The pool's, guarded by its mutex.
@@ -126,9 +129,11 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   HttpHead head_;
   bool in_body_ = false;
   MutableBytes body_;  // what is still to be received
-  bool cut_ = false;     // the response has more than is wanted
+  bool cut_ = false;   // the response has more than is wanted
   bool answered_ = false;
-  int low_water_ = 1;  // bytes that wake this up
+  bool left_over_ = false;  // bytes came that belong to no response
+  int hang_up_ = 0;         // why nothing follows what the socket still holds
+  int low_water_ = 1;       // bytes that wake this up
 
   uint64_t progress_ = 0;  // bytes moved, to see stalls
   bool watched_ = false;

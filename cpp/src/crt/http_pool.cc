@@ -36,6 +36,11 @@ void HttpPool::Withdraw(const ExchangePtr& exchange, int crt_code) {
   exchange->Finished(crt_code);
 }
 
+void HttpPool::Forget(const ExchangePtr& exchange) {
+  std::lock_guard lock(mutex_);
+  exchange->connection.reset();
+}
+
 void HttpPool::Close() {
   std::vector<HttpConnectionPtr> idle;
   {

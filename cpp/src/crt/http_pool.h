@@ -15,18 +15,17 @@
 
 namespace s3native::crt {
 
-class HttpPool final : public HttpConnection::Owner,
-                       public std::enable_shared_from_this<HttpPool> {
+class HttpPool final : public HttpConnection::Owner, public std::enable_shared_from_this<HttpPool> {
  public:
   HttpPool(std::shared_ptr<Connection> settings, std::string host, size_t max_connections)
-      : settings_(std::move(settings)),
-        host_(std::move(host)),
-        max_connections_(max_connections) {}
+      : settings_(std::move(settings)), host_(std::move(host)), max_connections_(max_connections) {}
 
   void Submit(ExchangePtr exchange);
   // Ends the exchange early: taken from the queue, or its connection is closed. Finished follows
   // with `crt_code`.
   void Withdraw(const ExchangePtr& exchange, int crt_code);
+  // Before an exchange that has finished is submitted again.
+  void Forget(const ExchangePtr& exchange);
   void Close();
 
   size_t max_connections() const { return max_connections_; }

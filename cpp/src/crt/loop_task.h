@@ -1,5 +1,6 @@
 // Functions run on an event loop's thread.
-// Thread-safety: any thread. Ownership: the function, and what it captured, is destroyed after it ran.
+// Thread-safety: any thread. Ownership: the function, and what it captured, is destroyed after it
+// ran.
 #pragma once
 
 #include <aws/io/event_loop.h>

@@ -13,10 +13,7 @@ class MetaOperation : public Operation, public std::enable_shared_from_this<Meta
  public:
   MetaOperation(std::shared_ptr<Connection> connection, MetaRequest request,
                 Completion<MetaResponse> done)
-      : connection_(std::move(connection)),
-        request_(std::move(request)),
-        done_(std::move(done)),
-        attempts_(request_.attempts_before) {}
+      : connection_(std::move(connection)), request_(std::move(request)), done_(std::move(done)) {}
 
   void Start();
   void Cancel() override;
@@ -47,7 +44,7 @@ class MetaOperation : public Operation, public std::enable_shared_from_this<Meta
   std::mutex mutex_;                     // guards what follows
   aws_s3_meta_request* meta_request_ = nullptr;
   bool finished_ = false;
-  int attempts_;
+  int attempts_ = 0;
   int last_status_ = 0;  // of the last response, which the CRT does not report when it gives up
   std::string request_id_;
 };

@@ -27,7 +27,6 @@ struct MetaRequest {
   bool receive_into =
       false;  // a GET_OBJECT into `destination`; otherwise the body is collected as a string
   MutableBytes destination;
-  int attempts_before = 0;  // requests already sent for the same purpose
 };
 
 struct MetaResponse {

@@ -32,7 +32,8 @@ void ObjectHeaders::Add(std::string_view name, std::string_view value) {
     info.checksum_crc64nvme = value;
   else if (EqualsIgnoringCase(name, "x-amz-checksum-type"))
     composite_checksum = value == "COMPOSITE";
-  else if (name.size() > kMetadata.size() && EqualsIgnoringCase(name.substr(0, kMetadata.size()), kMetadata)) {
+  else if (name.size() > kMetadata.size() &&
+           EqualsIgnoringCase(name.substr(0, kMetadata.size()), kMetadata)) {
     std::string key(name.substr(kMetadata.size()));
     for (char& c : key) c = LowerAscii(c);
     info.metadata[key] = value;

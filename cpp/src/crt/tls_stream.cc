@@ -86,8 +86,7 @@ TlsStream::~TlsStream() { s2n_connection_free(connection_); }
 int TlsStream::OnReceive(void* self, uint8_t* into, uint32_t size) {
   auto* stream = static_cast<TlsStream*>(self);
   if (stream->input_begin_ == stream->input_end_) {
-    const ssize_t received =
-        recv(stream->socket_, stream->input_.data(), stream->input_.size(), 0);
+    const ssize_t received = recv(stream->socket_, stream->input_.data(), stream->input_.size(), 0);
     if (received <= 0) return static_cast<int>(received);
     stream->input_begin_ = 0;
     stream->input_end_ = static_cast<size_t>(received);
@@ -138,6 +137,10 @@ TlsStatus TlsStream::Receive(void* into, size_t size, size_t* received) {
   if (count < 0) return Failure();
   *received += static_cast<size_t>(count);
   return TlsStatus::kDone;
+}
+
+bool TlsStream::HasInput() const {
+  return input_begin_ != input_end_ || s2n_peek(connection_) != 0;
 }
 
 TlsStatus TlsStream::Send(const void* data, size_t size, size_t* sent) {

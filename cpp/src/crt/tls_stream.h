@@ -1,5 +1,5 @@
-// TLS over a socket, by s2n: records are read many at a time and decrypted into the caller's memory.
-// aws-c-io's TLS channel handler does the same through messages that are copied once more.
+// TLS over a socket, by s2n: records are read many at a time and decrypted into the caller's
+// memory. aws-c-io's TLS channel handler does the same through messages that are copied once more.
 // Thread-safety: TlsSettings from any thread, constant; a TlsStream from one thread at a time.
 // Ownership: a stream shares its settings, and borrows its socket.
 #pragma once
@@ -35,8 +35,8 @@ enum class TlsStatus { kDone, kWouldBlock, kClosed, kFailed };
 
 class TlsStream {
  public:
-  // `send_rest` takes over the bytes that the socket would not accept at once; until it reports them
-  // sent with OnRestSent, nothing more is sent.
+  // `send_rest` takes over the bytes that the socket would not accept at once; until it reports
+  // them sent with OnRestSent, nothing more is sent.
   TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket,
             std::function<void(const char* data, size_t size)> send_rest);
   ~TlsStream();
@@ -48,6 +48,8 @@ class TlsStream {
   TlsStatus Receive(void* into, size_t size, size_t* received);
   // Takes some of the bytes; after kWouldBlock it must be called again with the same ones.
   TlsStatus Send(const void* data, size_t size, size_t* sent);
+  // Bytes have been received that nobody has taken.
+  bool HasInput() const;
   void OnRestSent() { rest_pending_ = false; }
 
  private:
