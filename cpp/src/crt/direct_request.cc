@@ -3,6 +3,7 @@
 #include <aws/s3/s3.h>
 #include <time.h>
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -131,8 +132,10 @@ class DirectRequest : public Operation,
     failure.request_id = headers_.request_id;
     failure.attempts = attempts_;
     Error error = ClassifyFailure(failure, request_.context);
-    if (error.retryable && static_cast<uint32_t>(attempts_) < connection_->config().max_attempts)
-      return WaitAndRetry();
+    // Bytes that were damaged on the way may be damaged once; the second time it is the checksum.
+    const bool refused = error.code == ErrorCode::kIntegrity && status_ / 100 == 4;
+    const uint32_t most = std::min(connection_->config().max_attempts, refused ? 2u : UINT32_MAX);
+    if (error.retryable && static_cast<uint32_t>(attempts_) < most) return WaitAndRetry();
     GlobalCounters().failures.fetch_add(1, std::memory_order_relaxed);
     Complete(std::move(error));
   }
