@@ -23,8 +23,6 @@ from s3native.testing import (
 from servers import ListServer, NginxServer, SinkServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 BUCKET = "bench"
@@ -60,12 +58,7 @@ class Stage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._running.close()
 
     def target(self, server: str, bucket: str = BUCKET) -> Target:

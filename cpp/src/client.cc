@@ -87,13 +87,9 @@ Result<std::vector<Fetched>> PiecesOf(const S3Url& url, const std::vector<ByteRa
     if (slice.read == CoalescedSlice::kNoRead) continue;
     const GetResult& result = results[slice.read];
     if (result.info.etag != results.front().info.etag) {
-      Error error;
-      error.code = ErrorCode::kPreconditionFailed;
-      error.operation = "GetObject";
-      error.bucket = url.bucket;
-      error.key = url.key;
-      error.message = url.ToString() + " was overwritten while its ranges were read: start again";
-      return error;
+      return ObjectError(
+          ErrorCode::kPreconditionFailed, "GetObject", url,
+          url.ToString() + " was overwritten while its ranges were read: start again");
     }
     const uint64_t wanted = *ranges[i].end - ranges[i].start;
     const uint64_t there = result.received - std::min(result.received, slice.offset);
@@ -107,15 +103,13 @@ std::vector<std::pair<S3Url, Error>> FailedDeletes(const std::string& bucket,
                                                    std::vector<DeleteError> errors) {
   std::vector<std::pair<S3Url, Error>> failed;
   for (DeleteError& entry : errors) {
-    Error error;
-    error.code = entry.code == "AccessDenied" ? ErrorCode::kAccessDenied : ErrorCode::kOther;
-    error.operation = "DeleteObjects";
-    error.bucket = bucket;
-    error.key = entry.key;
-    error.s3_code = entry.code;
-    error.message = "deleting s3://" + bucket + "/" + entry.key + " failed: " + entry.code + " (" +
-                    entry.message + ")";
-    failed.emplace_back(S3Url{bucket, std::move(entry.key)}, std::move(error));
+    S3Url url{bucket, std::move(entry.key)};
+    Error error = ObjectError(
+        entry.code == "AccessDenied" ? ErrorCode::kAccessDenied : ErrorCode::kOther,
+        "DeleteObjects", url,
+        "deleting " + url.ToString() + " failed: " + entry.code + " (" + entry.message + ")");
+    error.s3_code = std::move(entry.code);
+    failed.emplace_back(std::move(url), std::move(error));
   }
   return failed;
 }

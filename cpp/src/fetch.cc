@@ -95,13 +95,8 @@ void Fetch::OnFirst(Result<GetResult> result) {
 }
 
 Error Fetch::Failed(ErrorCode code, const std::string& what) const {
-  Error error;
-  error.code = code;
+  Error error = ObjectError(code, "GetObject", url_, url_.ToString() + " " + what);
   error.retryable = code == ErrorCode::kIntegrity;
-  error.operation = "GetObject";
-  error.bucket = url_.bucket;
-  error.key = url_.key;
-  error.message = url_.ToString() + " " + what;
   return error;
 }
 

@@ -40,13 +40,12 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
     return range;
   }
 
-  void Launch(ByteRange range, std::function<void(const ObjectInfo&)> on_object) {
+  void Launch(ByteRange range, OnObject on_object) {
     GetRequest request = get_;
     request.range = range;
     const uint64_t offset = range.start - get_.range.start;
     request.destination = {get_.destination.data + offset,
                            static_cast<size_t>(*range.end - range.start)};
-    const uint64_t start = range.start;
     OperationPtr operation =
         get_part_(std::move(request), std::move(on_object),
                   [self = shared_from_this(), range](Result<GetResult> result) {
@@ -54,8 +53,8 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
                   });
     std::unique_lock lock(mutex_);
     // It may have ended already.
-    if (std::erase(ended_early_, start) != 0) return;
-    running_.push_back({start, operation});
+    if (std::erase(ended_early_, range.start) != 0) return;
+    running_.push_back({range.start, operation});
     const bool stop = cancelled_ || error_;
     lock.unlock();
     if (stop && operation) operation->Cancel();
@@ -198,15 +197,12 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   }
 
   Error Failure(ErrorCode code, const char* what) const {
-    Error error;
-    error.code = code;
-    error.operation = "GetObject";
-    error.bucket = get_.url.bucket;
-    error.key = get_.url.key;
-    error.range = get_.range.ToString();
+    const std::string range = get_.range.ToString();
+    Error error = ObjectError(code, "GetObject", get_.url,
+                              "GetObject " + get_.url.ToString() + " " + range + " " + what +
+                                  ", after " + std::to_string(received_) + " bytes");
+    error.range = range;
     error.retryable = code == ErrorCode::kIntegrity;
-    error.message = "GetObject " + get_.url.ToString() + " " + error.range + " " + what +
-                    ", after " + std::to_string(received_) + " bytes";
     return error;
   }
 

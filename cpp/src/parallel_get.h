@@ -8,10 +8,12 @@
 
 namespace s3native {
 
-// One ranged request. `on_object`, which may be empty, is called once the response's head is here,
-// before its bytes are, and before the completion.
-using GetPart = std::function<OperationPtr(
-    GetRequest part, std::function<void(const ObjectInfo&)> on_object, Completion<GetResult> done)>;
+// A response's head is here, its bytes are not; from a thread of the store.
+using OnObject = std::function<void(const ObjectInfo& info)>;
+
+// One ranged request. `on_object`, which may be empty, is called before the completion.
+using GetPart =
+    std::function<OperationPtr(GetRequest part, OnObject on_object, Completion<GetResult> done)>;
 
 // Asks what the store knows of the object, its checksum above all.
 using AskChecksum = std::function<OperationPtr(Completion<ObjectInfo> answer)>;

@@ -62,6 +62,16 @@ const char* BucketProblem(std::string_view bucket) {
 
 }  // namespace
 
+Error ObjectError(ErrorCode code, std::string operation, const S3Url& url, std::string message) {
+  Error error;
+  error.code = code;
+  error.operation = std::move(operation);
+  error.bucket = url.bucket;
+  error.key = url.key;
+  error.message = std::move(message);
+  return error;
+}
+
 Result<S3Url> ParseS3Url(std::string_view url) {
   if (url.substr(0, kScheme.size()) != kScheme)
     return BadUrl(url, "it must start with s3://, as in s3://bucket/key");

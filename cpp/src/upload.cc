@@ -113,15 +113,10 @@ Result<PutResult> RunUpload(const std::shared_ptr<ObjectStore>& store_ptr,
 Status CheckChecksum(const PutResult& result, const std::string& sent, const S3Url& url) {
   if (sent.empty() || result.checksum_crc64nvme.empty() || result.checksum_crc64nvme == sent)
     return Ok();
-  Error error;
-  error.code = ErrorCode::kIntegrity;
-  error.operation = "PutObject";
-  error.bucket = url.bucket;
-  error.key = url.key;
-  error.message = "the server stored " + url.ToString() + " with CRC64NVME " +
-                  result.checksum_crc64nvme + " although " + sent +
-                  " was sent; delete it and upload again";
-  return error;
+  return ObjectError(ErrorCode::kIntegrity, "PutObject", url,
+                     "the server stored " + url.ToString() + " with CRC64NVME " +
+                         result.checksum_crc64nvme + " although " + sent +
+                         " was sent; delete it and upload again");
 }
 
 Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes data,

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 
@@ -189,12 +187,7 @@ class RawServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._closing.set()
         self.refuse()
         self._thread.join(10)
@@ -202,7 +195,7 @@ class RawServer:
             line.interrupt()
             thread.join(10)
             assert not thread.is_alive(), "a connection's thread hangs"
-        if exc is None and self._failures:
+        if exception[0] is None and self._failures:
             raise self._failures[0]
 
     def _accept(self) -> None:

@@ -7,8 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -31,31 +31,22 @@ def run_python(script: str, variables: dict[str, str], timeout_s: float = 60) ->
 
 
 def test_sixteen_threads_on_one_client(client: s3native.Client, bucket: str) -> None:
-    failures: list[BaseException] = []
-
     def work(i: int) -> None:
-        try:
-            for round_ in range(5):
-                size = [0, 10, 100_000, PART_SIZE + i][(i + round_) % 4]
-                url, data = f"s3://{bucket}/{i}/{round_}", content(size, seed=i)
-                client.put(url, data)
-                assert bytes(client.get(url)) == data
-                into = bytearray(size)
-                assert client.get_into(url, into) == size
-                assert into == data
-                assert client.head(url).size == size
-                assert [bytes(item.data) for item in client.get_many([url] * 3)] == [data] * 3
-                [page] = client.list(f"s3://{bucket}/{i}/")
-                assert len(page.objects) == round_ + 1
-        except BaseException as failure:
-            failures.append(failure)
+        for round_ in range(5):
+            size = [0, 10, 100_000, PART_SIZE + i][(i + round_) % 4]
+            url, data = f"s3://{bucket}/{i}/{round_}", content(size, seed=i)
+            client.put(url, data)
+            assert bytes(client.get(url)) == data
+            into = bytearray(size)
+            assert client.get_into(url, into) == size
+            assert into == data
+            assert client.head(url).size == size
+            assert [bytes(item.data) for item in client.get_many([url] * 3)] == [data] * 3
+            [page] = client.list(f"s3://{bucket}/{i}/")
+            assert len(page.objects) == round_ + 1
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(16)))
 
 
 def threads() -> int:

@@ -15,8 +15,6 @@ from s3native.testing.certificates import Certificates, make_certificates
 from s3native.testing.process import ServerStartError, SupervisedProcess, free_port
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 _START_SECONDS = 10.0
@@ -105,12 +103,7 @@ class NginxServer:
                     raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.stop()

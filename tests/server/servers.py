@@ -18,7 +18,6 @@ from s3native.testing.process import SupervisedProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -56,12 +55,7 @@ class _ProgramServer:
         self._process = process
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.stop()

@@ -30,6 +30,9 @@ Result<S3Url> ParseS3Url(std::string_view url);
 // As ParseS3Url, and the key must not be empty.
 Result<S3Url> ParseObjectUrl(std::string_view url);
 
+// An error found here, not reported by a server, about one object.
+Error ObjectError(ErrorCode code, std::string operation, const S3Url& url, std::string message);
+
 // Bytes [start, end) of an object; without an end, to the end of the object.
 struct ByteRange {
   uint64_t start = 0;

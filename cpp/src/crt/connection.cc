@@ -24,11 +24,7 @@ Result<TlsContext> MakeTlsContext(const Config& config) {
   const int failure = aws_last_error();
   aws_tls_ctx_options_clean_up(&options);
   if (context) return context;
-  return InvalidArgument("TLS cannot be set up" +
-                         (config.ca_bundle.empty()
-                              ? std::string()
-                              : " with the CA bundle '" + config.ca_bundle + "'") +
-                         ": " + aws_error_str(failure));
+  return TlsSetupError(config.ca_bundle, aws_error_str(failure));
 }
 
 // The proxy as the CRT takes it; the cursors point into `proxy`.

@@ -18,12 +18,6 @@ Error CredentialsError(const std::string& what) {
   return error;
 }
 
-Error CredentialsError(int crt_code) {
-  return CredentialsError(std::string("no credentials were found: ") + aws_error_str(crt_code) +
-                          "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, pass "
-                          "credentials=, or credentials=\"anonymous\" for public buckets");
-}
-
 std::shared_ptr<aws_credentials> MakeCredentials(const Credentials& credentials) {
   aws_credentials* made = aws_credentials_new(
       Allocator(), Cursor(credentials.access_key_id), Cursor(credentials.secret_access_key),
@@ -144,17 +138,21 @@ Result<std::shared_ptr<aws_credentials>> CredentialsSource::Current() {
   return Refresh();
 }
 
-void CredentialsSource::Get(std::function<void(Result<std::shared_ptr<aws_credentials>>)> found) {
+void CredentialsSource::Get(const RequestContext& context, CredentialsFound found) {
   auto current = Current();
   if (!provider_ || !current.ok()) return found(std::move(current));
-  auto* waiting = new std::function(std::move(found));
-  const auto on_found = [](aws_credentials* credentials, int crt_code, void* user_data) {
-    const std::unique_ptr<std::function<void(Result<std::shared_ptr<aws_credentials>>)>> found(
-        static_cast<std::function<void(Result<std::shared_ptr<aws_credentials>>)>*>(user_data));
-    if (credentials == nullptr) return (*found)(CredentialsError(crt_code));
-    aws_credentials_acquire(credentials);
-    (*found)(std::shared_ptr<aws_credentials>(credentials, Releaser<aws_credentials_release>()));
+  struct Waiting {
+    RequestContext context;
+    CredentialsFound found;
   };
+  const auto on_found = [](aws_credentials* credentials, int crt_code, void* user_data) {
+    const std::unique_ptr<Waiting> waiting(static_cast<Waiting*>(user_data));
+    if (credentials == nullptr) return waiting->found(CrtError(crt_code, waiting->context));
+    aws_credentials_acquire(credentials);
+    waiting->found(
+        std::shared_ptr<aws_credentials>(credentials, Releaser<aws_credentials_release>()));
+  };
+  auto* waiting = new Waiting{context, std::move(found)};
   if (aws_credentials_provider_get_credentials(provider_.get(), on_found, waiting) !=
       AWS_OP_SUCCESS)
     on_found(nullptr, aws_last_error(), waiting);

@@ -7,11 +7,14 @@
 #include <memory>
 #include <mutex>
 
+#include "crt/errors.h"
 #include "crt/handles.h"
 #include "crt/runtime.h"
 #include "s3native/config.h"
 
 namespace s3native::crt {
+
+using CredentialsFound = std::function<void(Result<std::shared_ptr<aws_credentials>>)>;
 
 class CredentialsSource {
  public:
@@ -29,7 +32,8 @@ class CredentialsSource {
   Result<std::shared_ptr<aws_credentials>> Current();
   // The credentials of any kind of source, to sign with by hand. `found` runs inline or, when a
   // provider has to ask somewhere, later on a thread of the CRT.
-  void Get(std::function<void(Result<std::shared_ptr<aws_credentials>>)> found);
+  // `context` is what a failure is reported about.
+  void Get(const RequestContext& context, CredentialsFound found);
 
  private:
   Result<std::shared_ptr<aws_credentials>> Refresh();

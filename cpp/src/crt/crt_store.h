@@ -12,6 +12,7 @@
 #include "crt/connection.h"
 #include "crt/http_pool.h"
 #include "crt/meta_operation.h"
+#include "parallel_get.h"
 #include "s3native/object_store.h"
 
 namespace s3native::crt {
@@ -49,8 +50,8 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
 
   MetaRequest GetRequestFor(const GetRequest& get) const;
-  OperationPtr GetSlow(GetRequest get, Completion<GetResult> done);
-  OperationPtr GetOne(GetRequest get, std::function<void(const ObjectInfo&)> on_object,
+  OperationPtr GetByMetaRequest(GetRequest get, Completion<GetResult> done);
+  OperationPtr GetOne(const std::shared_ptr<HttpPool>& pool, GetRequest get, OnObject on_object,
                       Completion<GetResult> done);
   // A PUT of bytes with headers as its only answer.
   OperationPtr Send(MetaRequest request, Completion<PutResult> done);

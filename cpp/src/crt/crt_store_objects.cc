@@ -3,7 +3,6 @@
 #include "crt/direct_request.h"
 #include "crt/object_headers.h"
 #include "endpoint.h"
-#include "parallel_get.h"
 #include "percent_encoding.h"
 #include "xml_reader.h"
 
@@ -145,9 +144,9 @@ MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
 OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
   const bool known = get.range.end && get.destination.size >= *get.range.end - get.range.start;
-  if (!pool || !known) return GetSlow(std::move(get), std::move(done));
+  if (!pool || !known) return GetByMetaRequest(std::move(get), std::move(done));
   if (*get.range.end - get.range.start <= config().part_size)
-    return GetOne(std::move(get), nullptr, std::move(done));
+    return GetOne(pool, std::move(get), nullptr, std::move(done));
   // Twice the connections: one part under way and the next one waiting.
   ParallelGetOptions options{config().part_size, 2 * pool->max_connections(), nullptr};
   if (get.whole && config().response_checksum == ChecksumPolicy::kWhenSupported) {
@@ -155,22 +154,23 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
                                auto answer) { return self->Head(head, std::move(answer)); };
   }
   get.whole = false;  // of its parts, none is
-  auto get_part = [self = shared_from_this()](GetRequest part, auto on_object, auto part_done) {
-    return self->GetOne(std::move(part), std::move(on_object), std::move(part_done));
+  auto get_part = [self = shared_from_this(), pool](GetRequest part, auto on_object,
+                                                    auto part_done) {
+    return self->GetOne(pool, std::move(part), std::move(on_object), std::move(part_done));
   };
   return StartParallelGet(options, std::move(get_part), std::move(get), std::move(done));
 }
 
-OperationPtr CrtStore::GetOne(GetRequest get, OnObject on_object, Completion<GetResult> done) {
+OperationPtr CrtStore::GetOne(const std::shared_ptr<HttpPool>& pool, GetRequest get,
+                              OnObject on_object, Completion<GetResult> done) {
   if (get.range.start == 0 && !get.whole) done = OrEmptyObject(get, std::move(done));
   MetaRequest request = GetRequestFor(get);
-  std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
-  return StartDirectGet(connection_, std::move(pool),
+  return StartDirectGet(connection_, pool,
                         {std::move(get), std::move(request), std::move(on_object)},
                         std::move(done));
 }
 
-OperationPtr CrtStore::GetSlow(GetRequest get, Completion<GetResult> done) {
+OperationPtr CrtStore::GetByMetaRequest(GetRequest get, Completion<GetResult> done) {
   if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
   get.whole = false;  // the CRT wants to know the range
   MetaRequest request = GetRequestFor(get);

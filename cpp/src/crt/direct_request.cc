@@ -149,6 +149,7 @@ class DirectRequest : public Operation,
  private:
   void Ask() {
     connection_->credentials().Get(
+        request_.context,
         [self = this->shared_from_this()](Result<std::shared_ptr<aws_credentials>> found) {
           if (!found.ok()) return self->Complete(std::move(found).error());
           self->credentials_ = std::move(found).value();
@@ -156,25 +157,30 @@ class DirectRequest : public Operation,
         });
   }
 
-  void SendAgain() {
+  // As before the first attempt, but for its count.
+  void Reset() {
     status_ = refusal_ = 0;
     headers_ = {};
     document_.clear();
     pool_->Forget(this->shared_from_this());
+  }
+
+  void SendAgain() {
+    Reset();
     pool_->Submit(this->shared_from_this());
   }
 
   void WaitAndRetry() {
     GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
-    status_ = refusal_ = 0;
-    headers_ = {};
-    document_.clear();
-    pool_->Forget(this->shared_from_this());
+    Reset();
+    bool cancelled = false;
     {
       std::lock_guard lock(mutex_);
-      waiting_ = !cancelled_;
+      cancelled = cancelled_;
+      waiting_ = !cancelled;
     }
-    if (!waiting_) return Complete(Cancelled());
+    // From here on a cancellation that finds waiting_ set completes.
+    if (cancelled) return Complete(Cancelled());
     aws_event_loop* loop = aws_event_loop_group_get_next_loop(connection_->runtime().event_loops());
     PostAfter(loop, RetryDelayMs(attempts_, Random()), [self = this->shared_from_this()] {
       {

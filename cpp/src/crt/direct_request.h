@@ -3,16 +3,13 @@
 // StartDirectGet and StartDirectPut from any thread. Ownership: as ObjectStore's.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "crt/http_pool.h"
 #include "crt/meta_operation.h"
+#include "parallel_get.h"
 
 namespace s3native::crt {
-
-// A range's first response has come, its bytes have not; from an event loop's thread.
-using OnObject = std::function<void(const ObjectInfo& info)>;
 
 struct DirectGet {
   GetRequest get;       // what is asked for

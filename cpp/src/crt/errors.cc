@@ -248,6 +248,11 @@ Error CrtError(int crt_code, const RequestContext& context) {
   return ClassifyFailure(failure, context);
 }
 
+Error TlsSetupError(const std::string& ca_bundle, const std::string& why) {
+  const std::string with = ca_bundle.empty() ? "" : " with the CA bundle '" + ca_bundle + "'";
+  return InvalidArgument("TLS cannot be set up" + with + ": " + why);
+}
+
 Error MalformedResponse(const std::string& what, const RequestContext& context) {
   const Cause cause{ErrorCode::kIntegrity, true, "check that this is an S3 endpoint"};
   Error error = Fill(cause, context);

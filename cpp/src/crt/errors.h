@@ -32,6 +32,8 @@ struct FailedResponse {
 Error ClassifyFailure(const FailedResponse& failure, const RequestContext& context);
 // A failure without a response.
 Error CrtError(int crt_code, const RequestContext& context);
+// TLS that cannot be set up, with this CA bundle or, when it is empty, at all.
+Error TlsSetupError(const std::string& ca_bundle, const std::string& why);
 // A response that does not say what S3 promises, such as a missing ETag or a malformed document.
 Error MalformedResponse(const std::string& what, const RequestContext& context);
 

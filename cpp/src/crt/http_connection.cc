@@ -226,8 +226,13 @@ void HttpConnection::Begin(ExchangePtr exchange) {
 void HttpConnection::Send() {
   const ExchangePtr sending = exchange_;  // a failure ends it
   const int crt_code = tls_ ? SendTls() : SendPlain();
-  if (crt_code == AWS_ERROR_SUCCESS || exchange_ != sending) return;
-  // A server that refuses a body says why before it hangs up.
+  if (exchange_ != sending) return;
+  if (crt_code != AWS_ERROR_SUCCESS) return SendFailed(crt_code);
+  if (answered_ && body_sent_) Complete();
+}
+
+// A server that refuses a body says why before it hangs up.
+void HttpConnection::SendFailed(int crt_code) {
   hang_up_ = crt_code;
   ReceiveAll();
 }
@@ -269,13 +274,9 @@ void HttpConnection::OnWritten(aws_socket*, int crt_code, size_t size, void* use
   auto* self = static_cast<HttpConnection*>(user_data);
   self->writing_ = false;
   if (self->state_ != State::kBusy) return;
-  if (crt_code != AWS_ERROR_SUCCESS) {
-    self->hang_up_ = crt_code;
-    return self->ReceiveAll();
-  }
+  if (crt_code != AWS_ERROR_SUCCESS) return self->SendFailed(crt_code);
   self->Sent(size);
   self->Send();
-  if (self->state_ == State::kBusy && self->body_sent_ && self->answered_) self->Complete();
 }
 
 int HttpConnection::SendTls() {
@@ -295,11 +296,10 @@ void HttpConnection::OnRestWritten(aws_socket*, int crt_code, size_t, void* user
   self->writing_ = false;
   self->tls_->OnRestSent();
   if (self->state_ == State::kClosed) return;
-  if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
-  if (!self->negotiated_) return self->Negotiate();
+  if (!self->negotiated_) return crt_code != 0 ? self->Fail(crt_code) : self->Negotiate();
   if (self->state_ != State::kBusy) return;
+  if (crt_code != AWS_ERROR_SUCCESS) return self->SendFailed(crt_code);
   self->Send();
-  if (self->state_ == State::kBusy && self->body_sent_ && self->answered_) self->Complete();
 }
 
 void HttpConnection::OnReadable(aws_socket*, int crt_code, void* user_data) {

@@ -89,6 +89,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Ready();
   void Begin(ExchangePtr exchange);
   void Send();
+  void SendFailed(int crt_code);
   int SendPlain();
   int SendTls();
   void Sent(size_t size);

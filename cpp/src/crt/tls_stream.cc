@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "crt/errors.h"
+
 namespace s3native::crt {
 namespace {
 
@@ -52,11 +54,7 @@ Result<std::shared_ptr<TlsSettings>> TlsSettings::Create(const Config& config) {
       s2n_config_set_send_buffer_size(settings->config_, kSendBufferSize) == S2N_SUCCESS) {
     return settings;
   }
-  return InvalidArgument("TLS cannot be set up" +
-                         (config.ca_bundle.empty()
-                              ? std::string()
-                              : " with the CA bundle '" + config.ca_bundle + "'") +
-                         ": " + s2n_strerror(s2n_errno, "EN"));
+  return TlsSetupError(config.ca_bundle, s2n_strerror(s2n_errno, "EN"));
 }
 
 TlsSettings::~TlsSettings() {

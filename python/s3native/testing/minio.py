@@ -14,8 +14,6 @@ from s3native.testing.install import find_minio
 from s3native.testing.process import ServerStartError, SupervisedProcess, free_port
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 REGION = "us-east-1"
@@ -50,12 +48,7 @@ class MinioServer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:
