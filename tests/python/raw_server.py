@@ -51,6 +51,8 @@ class Line:
     def secure(self, settings: ssl.SSLContext) -> None:
         """The server's side of the TLS handshake."""
         self._socket = settings.wrap_socket(self._socket, server_side=True)
+        if self._closing.is_set():  # an interrupt may have met the socket's old object
+            self.interrupt()
 
     def send(self, *pieces: bytes, pause: float = 0.0) -> None:
         """Sends the pieces one by one, a `pause` between them."""
@@ -58,6 +60,18 @@ class Line:
             if i != 0 and pause:
                 self.wait(pause)
             self._socket.sendall(piece)
+
+    def send_below_tls(self, data: bytes) -> None:
+        """Sends bytes as they are, where the client expects a TLS record."""
+        socket.socket.sendall(self._socket, data)
+
+    @property
+    def cipher(self) -> tuple[str, str]:
+        """What TLS agreed on: the protocol's version and the cipher suite."""
+        assert isinstance(self._socket, ssl.SSLSocket)
+        found = self._socket.cipher()
+        assert found is not None
+        return str(self._socket.version()), found[0]
 
     def body(self) -> bytes:
         """The rest of the request's body; what of it is not taken is read after the answer."""

@@ -21,6 +21,7 @@ _START_SECONDS = 10.0
 _START_ATTEMPTS = 3
 # reuseport, and more workers than cores: else one worker takes all of a client's few connections
 # and its core is the limit. tcp_nopush stays off: it costs throughput and holds back small answers.
+# output_buffers are what TLS encrypts from; twice the default cost a tenth less.
 _CONFIGURATION = """\
 {user}worker_processes 4;
 pid nginx.pid;
@@ -30,6 +31,7 @@ http {{
   access_log off;
   default_type application/octet-stream;
   sendfile on;
+  output_buffers 2 64k;
   tcp_nopush off;
   etag on;
   keepalive_requests 1000000000;

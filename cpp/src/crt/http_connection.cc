@@ -56,7 +56,7 @@ int CodeOf(TlsStatus status) {
     case TlsStatus::kClosed:
       return AWS_IO_SOCKET_CLOSED;
     case TlsStatus::kFailed:
-      return AWS_IO_TLS_ERROR_ALERT_RECEIVED;
+      return AWS_IO_TLS_ERROR_READ_FAILURE;
   }
   return AWS_ERROR_UNKNOWN;
 }
