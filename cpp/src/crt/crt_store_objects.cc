@@ -1,4 +1,4 @@
-// Get, Head, Put, Delete, Copy: one object, one meta request.
+// Get, Head, Put, Delete, Copy: what concerns one object.
 #include "crt/crt_store.h"
 #include "crt/direct_request.h"
 #include "crt/object_headers.h"
@@ -207,6 +207,8 @@ OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
   if (config().response_checksum == ChecksumPolicy::kWhenSupported) {
     request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }
+  if (const std::shared_ptr<HttpPool> pool = PoolFor(head.url.bucket))
+    return StartDirectHead(connection_, pool, std::move(request), std::move(done));
   return Start(std::move(request), [done = std::move(done),
                                     key = std::move(head.url.key)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());

@@ -27,7 +27,7 @@ double Random() {
   return std::uniform_real_distribution<double>()(generator);
 }
 
-// What GET and PUT share: credentials, signature, the exchange, error documents, retries.
+// What GET, HEAD and PUT share: credentials, signature, the exchange, error documents, retries.
 template <typename T>
 class DirectRequest : public Operation,
                       public Exchange,
@@ -80,7 +80,7 @@ class DirectRequest : public Operation,
   std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) override {
     status_ = head.status;
     for (const auto& [name, value] : head.headers) headers_.Add(name, value);
-    headers_.content_length = size;
+    if (!IsHeadRequest()) headers_.content_length = size;
     return status_ / 100 == 2 ? Destination(size) : ForDocument(size);
   }
 
@@ -267,6 +267,21 @@ class GetRunner final : public DirectRequest<GetResult> {
   uint64_t received_ = 0;
 };
 
+class HeadRunner final : public DirectRequest<ObjectInfo> {
+ public:
+  using DirectRequest::DirectRequest;
+
+  bool IsHeadRequest() const override { return true; }
+
+ private:
+  std::optional<BodyPlace> Destination(uint64_t) override { return BodyPlace{}; }
+
+  void Arrived() override {
+    if (!headers_.content_length) return Fail(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
+    Complete(headers_.Info(request_.context.url.key));
+  }
+};
+
 class PutRunner final : public DirectRequest<PutResult> {
  public:
   using DirectRequest::DirectRequest;
@@ -289,6 +304,14 @@ OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_
                             DirectGet get, Completion<GetResult> done) {
   auto runner = std::make_shared<GetRunner>(std::move(connection), std::move(pool), std::move(get),
                                             std::move(done));
+  runner->Start();
+  return runner;
+}
+
+OperationPtr StartDirectHead(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                             MetaRequest request, Completion<ObjectInfo> done) {
+  auto runner = std::make_shared<HeadRunner>(std::move(connection), std::move(pool),
+                                             std::move(request), std::move(done));
   runner->Start();
   return runner;
 }

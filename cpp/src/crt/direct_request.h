@@ -1,6 +1,6 @@
-// The way of bytes: a signed GET or PUT on a kept-alive connection of ours, between the socket and
-// the caller's memory, sent again, with growing waits, when that may help. Thread-safety:
-// StartDirectGet and StartDirectPut from any thread. Ownership: as ObjectStore's.
+// The way of bytes: a signed GET, HEAD or PUT on a kept-alive connection of ours, between the
+// socket and the caller's memory, sent again, with growing waits, when that may help.
+// Thread-safety: the functions from any thread. Ownership: as ObjectStore's.
 #pragma once
 
 #include <memory>
@@ -19,6 +19,9 @@ struct DirectGet {
 
 OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                             DirectGet get, Completion<GetResult> done);
+
+OperationPtr StartDirectHead(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                             MetaRequest request, Completion<ObjectInfo> done);
 
 OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                             MetaRequest request, Completion<PutResult> done);

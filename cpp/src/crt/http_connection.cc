@@ -392,7 +392,7 @@ void HttpConnection::TakeText() {
   std::string_view rest;
   if (parsed == HttpParse::kComplete) {
     rest = std::string_view(text_.data(), text_size_).substr(head_.size);
-    if (head_.chunked) {
+    if (head_.chunked && !exchange_->IsHeadRequest()) {
       size_t used = 0;
       parsed = DecodeChunked(rest, &decoded, &used);
       if (parsed == HttpParse::kComplete && used != rest.size()) parsed = HttpParse::kMalformed;
@@ -410,7 +410,7 @@ void HttpConnection::TakeText() {
 }
 
 void HttpConnection::StartBody(std::string_view first) {
-  const bool no_body = head_.status == 204 || head_.status == 304;
+  const bool no_body = head_.status == 204 || head_.status == 304 || exchange_->IsHeadRequest();
   if (!head_.content_length && !no_body) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
   const uint64_t length = no_body ? 0 : *head_.content_length;
   if (first.size() > length) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);

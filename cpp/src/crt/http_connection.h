@@ -38,6 +38,8 @@ class Exchange {
   // free for it.
   virtual std::string Head() = 0;
   virtual ConstBytes Body() = 0;
+  // Whether the answer is a head only, whatever length it tells.
+  virtual bool IsHeadRequest() const { return false; }
   // The response's head is here, and a body of `size` bytes follows. Nothing: it is not wanted,
   // which ends the exchange.
   virtual std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) = 0;

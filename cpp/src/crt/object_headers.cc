@@ -9,7 +9,7 @@ namespace s3native::crt {
 void ObjectHeaders::Add(std::string_view name, std::string_view value) {
   constexpr std::string_view kMetadata = "x-amz-meta-";
   if (EqualsIgnoringCase(name, "content-length"))
-    std::from_chars(value.data(), value.data() + value.size(), content_length);
+    std::from_chars(value.data(), value.data() + value.size(), content_length.emplace());
   else if (EqualsIgnoringCase(name, "content-range"))
     content_range = ParseContentRange(value);
   else if (EqualsIgnoringCase(name, "etag"))
@@ -42,7 +42,8 @@ void ObjectHeaders::Add(std::string_view name, std::string_view value) {
 
 ObjectInfo ObjectHeaders::Info(const std::string& key) {
   info.key = key;
-  info.size = content_range && content_range->size ? *content_range->size : content_length;
+  info.size =
+      content_range && content_range->size ? *content_range->size : content_length.value_or(0);
   if (composite_checksum) info.checksum_crc64nvme.clear();
   return std::move(info);
 }

@@ -13,7 +13,7 @@ namespace s3native::crt {
 struct ObjectHeaders {
   ObjectInfo info;  // without key and size
   std::optional<ContentRange> content_range;
-  uint64_t content_length = 0;
+  std::optional<uint64_t> content_length;
   std::string request_id;
   bool composite_checksum = false;
 
