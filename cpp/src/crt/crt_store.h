@@ -1,7 +1,6 @@
-// The ObjectStore over the CRT. The bytes of objects take a direct way, connections of our own;
-// every other operation, and bytes behind a proxy, is one meta request of aws-c-s3 and a parse of
-// what came back. Thread-safety: all methods, any thread. Ownership: shares its connection;
-// operations in flight keep that alive.
+// The ObjectStore over the CRT: requests on connections of our own, behind a proxy meta requests of
+// aws-c-s3, and a parse of what came back. Thread-safety: all methods, any thread. Ownership:
+// shares its connection; operations in flight keep that alive.
 #pragma once
 
 #include <map>
@@ -68,8 +67,6 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
 // A key or prefix as a listing with encoding-type=url spells it; taken as it is when it is not
 // encoded.
 std::string DecodeKey(std::string_view text);
-// What the headers of a HEAD or GET response say about the object at `key`.
-ObjectInfo InfoFromHeaders(const MetaResponse& response, const std::string& key);
 // Headers that carry `options` on PutObject, CreateMultipartUpload and CopyObject.
 void AddPutHeaders(const PutOptions& options, MetaRequest* request);
 void AddConditionHeaders(const PutOptions& options, MetaRequest* request);

@@ -29,13 +29,12 @@ std::string Tags(const std::map<std::string, std::string>& tags) {
   return out;
 }
 
-// <CopyObjectResult><ETag>..</ETag>..; a body that starts with <Error> is turned into a failure by
-// the CRT.
+// <CopyObjectResult><ETag>..</ETag>..
 Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestContext& context) {
   XmlReader reader(response.body);
   std::string_view name;
   PutResult result;
-  result.version_id = response.Header("x-amz-version-id");
+  result.version_id = response.headers.info.version_id;
   if (!reader.NextElement(&name) || name != "CopyObjectResult") {
     return MalformedResponse("the response was no CopyObjectResult", context);
   }
@@ -55,11 +54,9 @@ Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestCont
 Completion<MetaResponse> ForPutResult(Completion<PutResult> done) {
   return [done = std::move(done)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
-    PutResult result;
-    result.etag = response.value().Header("ETag");
-    result.version_id = response.value().Header("x-amz-version-id");
-    result.checksum_crc64nvme = response.value().Header("x-amz-checksum-crc64nvme");
-    done(std::move(result));
+    ObjectInfo& info = response.value().headers.info;
+    done(PutResult{std::move(info.etag), std::move(info.version_id),
+                   std::move(info.checksum_crc64nvme)});
   };
 }
 
@@ -67,16 +64,6 @@ Completion<MetaResponse> ForPutResult(Completion<PutResult> done) {
 
 std::string DecodeKey(std::string_view text) {
   return PercentDecode(text, PlusSign::kSpace).value_or(std::string(text));
-}
-
-ObjectInfo InfoFromHeaders(const MetaResponse& response, const std::string& key) {
-  ObjectHeaders gathered;
-  for (size_t i = 0; response.headers && i < aws_http_headers_count(response.headers.get()); ++i) {
-    aws_http_header header;
-    aws_http_headers_get_index(response.headers.get(), i, &header);
-    gathered.Add(View(header.name), View(header.value));
-  }
-  return gathered.Info(key);
 }
 
 void AddConditionHeaders(const PutOptions& options, MetaRequest* request) {
@@ -104,7 +91,7 @@ CrtStore::~CrtStore() {
 
 std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
   if (!config().proxy.empty()) return nullptr;
-  const bool path_style = UsesPathStyle(config(), bucket);
+  const bool path_style = bucket.empty() || UsesPathStyle(config(), bucket);
   std::string host = path_style ? config().host : bucket + "." + config().host;
   std::lock_guard lock(mutex_);
   std::shared_ptr<HttpPool>& pool = pools_[host];
@@ -124,6 +111,8 @@ MetaRequest CrtStore::NewRequest(const char* operation, const char* method,
 }
 
 OperationPtr CrtStore::Start(MetaRequest request, Completion<MetaResponse> done) {
+  if (const std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket))
+    return StartDirect(connection_, pool, std::move(request), std::move(done));
   return StartMetaRequest(connection_, std::move(request), std::move(done));
 }
 
@@ -143,9 +132,9 @@ MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
 
 OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
+  if (!pool) return GetByMetaRequest(std::move(get), std::move(done));
   const bool known = get.range.end && get.destination.size >= *get.range.end - get.range.start;
-  if (!pool || !known) return GetByMetaRequest(std::move(get), std::move(done));
-  if (*get.range.end - get.range.start <= config().part_size)
+  if (!known || *get.range.end - get.range.start <= config().part_size)
     return GetOne(pool, std::move(get), nullptr, std::move(done));
   // Twice the connections: one part under way and the next one waiting.
   ParallelGetOptions options{config().part_size, 2 * pool->max_connections(), nullptr};
@@ -176,14 +165,15 @@ OperationPtr CrtStore::GetByMetaRequest(GetRequest get, Completion<GetResult> do
   MetaRequest request = GetRequestFor(get);
   request.receive_into = true;
   const std::string key = request.context.url.key;
-  return Start(std::move(request), [done = std::move(done), key](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    GetResult result;
-    result.received = response.value().received;
-    result.info = InfoFromHeaders(response.value(), key);
-    result.checksum_validated = response.value().checksum_validated;
-    done(std::move(result));
-  });
+  return StartMetaRequest(connection_, std::move(request),
+                          [done = std::move(done), key](Result<MetaResponse> response) {
+                            if (!response.ok()) return done(std::move(response).error());
+                            GetResult result;
+                            result.received = response.value().received;
+                            result.info = response.value().headers.Info(key);
+                            result.checksum_validated = response.value().checksum_validated;
+                            done(std::move(result));
+                          });
 }
 
 // A range of an empty object is not satisfiable, but what the caller wants are its zero bytes.
@@ -207,12 +197,10 @@ OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
   if (config().response_checksum == ChecksumPolicy::kWhenSupported) {
     request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }
-  if (const std::shared_ptr<HttpPool> pool = PoolFor(head.url.bucket))
-    return StartDirectHead(connection_, pool, std::move(request), std::move(done));
   return Start(std::move(request), [done = std::move(done),
                                     key = std::move(head.url.key)](Result<MetaResponse> response) {
     if (!response.ok()) return done(std::move(response).error());
-    done(InfoFromHeaders(response.value(), key));
+    done(response.value().headers.Info(key));
   });
 }
 

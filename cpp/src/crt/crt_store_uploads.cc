@@ -160,12 +160,12 @@ OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion
   return Start(
       std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
         if (!response.ok()) return done(std::move(response).error());
-        const MetaResponse& ok = response.value();
+        MetaResponse& ok = response.value();
         PutResult result;
         result.etag = ChildText(ok.body, "CompleteMultipartUploadResult", "ETag");
         result.checksum_crc64nvme =
             ChildText(ok.body, "CompleteMultipartUploadResult", "ChecksumCRC64NVME");
-        result.version_id = ok.Header("x-amz-version-id");
+        result.version_id = std::move(ok.headers.info.version_id);
         if (result.etag.empty())
           return done(MalformedResponse("the CompleteMultipartUploadResult had no ETag", context));
         done(std::move(result));

@@ -19,7 +19,9 @@ namespace s3native::crt {
 namespace {
 
 // An error document is a few hundred bytes; anything longer is not one.
-constexpr size_t kMaxDocument = 64 * 1024;
+constexpr size_t kMaxError = 64 * 1024;
+// A listing of 1 000 keys of 1 024 bytes, each percent-encoded, takes 3.5 MB.
+constexpr size_t kMaxDocument = 16 * 1024 * 1024;
 
 // From [0, 1), another one for each thread.
 double Random() {
@@ -27,7 +29,7 @@ double Random() {
   return std::uniform_real_distribution<double>()(generator);
 }
 
-// What GET, HEAD and PUT share: credentials, signature, the exchange, error documents, retries.
+// What all requests share: credentials, signature, the exchange, error documents, retries.
 template <typename T>
 class DirectRequest : public Operation,
                       public Exchange,
@@ -70,18 +72,22 @@ class DirectRequest : public Operation,
                                        View(aws_credentials_get_session_token(credentials))};
       text = connection_->signer().Sign(head, signing, time(nullptr));
     }
-    if (request_.method == std::string_view("PUT"))
-      text.append("content-length: ").append(std::to_string(request_.body.size)).append("\r\n");
+    const std::string_view method = request_.method;
+    if (method == "PUT" || method == "POST")
+      text.append("content-length: ").append(std::to_string(Body().size)).append("\r\n");
     return text.append("\r\n");
   }
 
-  ConstBytes Body() override { return request_.body; }
+  ConstBytes Body() override {
+    if (request_.body.size != 0) return request_.body;
+    return {reinterpret_cast<const std::byte*>(request_.document.data()), request_.document.size()};
+  }
 
   std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) override {
     status_ = head.status;
     for (const auto& [name, value] : head.headers) headers_.Add(name, value);
     if (!IsHeadRequest()) headers_.content_length = size;
-    return status_ / 100 == 2 ? Destination(size) : ForDocument(size);
+    return status_ / 100 == 2 ? Destination(size) : ForDocument(size, kMaxError);
   }
 
   void Finished(int crt_code) override {
@@ -111,8 +117,8 @@ class DirectRequest : public Operation,
     return std::nullopt;
   }
 
-  std::optional<BodyPlace> ForDocument(uint64_t size) {
-    if (size > kMaxDocument) return Refuse(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
+  std::optional<BodyPlace> ForDocument(uint64_t size, uint64_t most) {
+    if (size > most) return Refuse(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
     document_.resize(size);
     return BodyPlace{{reinterpret_cast<std::byte*>(document_.data()), document_.size()}};
   }
@@ -234,17 +240,21 @@ class GetRunner final : public DirectRequest<GetResult> {
     const bool one_etag = get_.if_match != "*" && get_.if_match.find(',') == std::string::npos;
     if (!get_.if_match.empty() && one_etag && etag != get_.if_match)
       return AWS_ERROR_S3_OBJECT_MODIFIED;
+    const uint64_t wanted_end = get_.range.end.value_or(UINT64_MAX);
     if (status_ == 200) {
-      const bool fits = get_.whole || size <= get_.destination.size;
-      return get_.range.start == 0 && fits ? 0 : AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER;
+      if (get_.whole) return 0;
+      if (get_.range.start != 0 || size > wanted_end)
+        return AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER;
+      return size > get_.destination.size ? AWS_ERROR_SHORT_BUFFER : 0;
     }
     const auto& range = headers_.content_range;
     if (status_ != 206 || get_.whole || !range || !range->range || !range->size)
       return AWS_ERROR_S3_MISSING_CONTENT_RANGE_HEADER;
-    const uint64_t end = std::min(*get_.range.end, *range->size);
+    const uint64_t end = std::min(wanted_end, *range->size);
     if (range->range->start != get_.range.start || range->range->end != end)
       return AWS_ERROR_S3_INVALID_CONTENT_RANGE_HEADER;
-    return size == end - get_.range.start ? 0 : AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER;
+    if (size != end - get_.range.start) return AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER;
+    return size > get_.destination.size ? AWS_ERROR_SHORT_BUFFER : 0;
   }
 
   void Arrived() override {
@@ -267,18 +277,27 @@ class GetRunner final : public DirectRequest<GetResult> {
   uint64_t received_ = 0;
 };
 
-class HeadRunner final : public DirectRequest<ObjectInfo> {
+class DocumentRunner final : public DirectRequest<MetaResponse> {
  public:
   using DirectRequest::DirectRequest;
 
-  bool IsHeadRequest() const override { return true; }
+  bool IsHeadRequest() const override { return request_.method == std::string_view("HEAD"); }
+  bool IsUrgent() const override { return true; }
 
  private:
-  std::optional<BodyPlace> Destination(uint64_t) override { return BodyPlace{}; }
+  std::optional<BodyPlace> Destination(uint64_t size) override {
+    return ForDocument(size, kMaxDocument);
+  }
 
   void Arrived() override {
-    if (!headers_.content_length) return Fail(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
-    Complete(headers_.Info(request_.context.url.key));
+    if (IsHeadRequest() && !headers_.content_length)
+      return Fail(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
+    // A server that cannot know yet how its work will end says 200 first.
+    if (IsErrorDocument(document_)) return Fail(0);
+    MetaResponse response;
+    response.headers = std::move(headers_);
+    response.body = std::move(document_);
+    Complete(std::move(response));
   }
 };
 
@@ -288,7 +307,9 @@ class PutRunner final : public DirectRequest<PutResult> {
 
  private:
   // S3 answers a PUT with headers only; a document would have to be understood.
-  std::optional<BodyPlace> Destination(uint64_t size) override { return ForDocument(size); }
+  std::optional<BodyPlace> Destination(uint64_t size) override {
+    return ForDocument(size, kMaxError);
+  }
 
   void Arrived() override {
     if (headers_.info.etag.empty() || !document_.empty()) return Fail(AWS_ERROR_S3_MISSING_ETAG);
@@ -308,18 +329,18 @@ OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_
   return runner;
 }
 
-OperationPtr StartDirectHead(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                             MetaRequest request, Completion<ObjectInfo> done) {
-  auto runner = std::make_shared<HeadRunner>(std::move(connection), std::move(pool),
-                                             std::move(request), std::move(done));
-  runner->Start();
-  return runner;
-}
-
 OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                             MetaRequest request, Completion<PutResult> done) {
   auto runner = std::make_shared<PutRunner>(std::move(connection), std::move(pool),
                                             std::move(request), std::move(done));
+  runner->Start();
+  return runner;
+}
+
+OperationPtr StartDirect(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                         MetaRequest request, Completion<MetaResponse> done) {
+  auto runner = std::make_shared<DocumentRunner>(std::move(connection), std::move(pool),
+                                                 std::move(request), std::move(done));
   runner->Start();
   return runner;
 }

@@ -20,10 +20,11 @@ struct DirectGet {
 OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                             DirectGet get, Completion<GetResult> done);
 
-OperationPtr StartDirectHead(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                             MetaRequest request, Completion<ObjectInfo> done);
-
 OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                             MetaRequest request, Completion<PutResult> done);
+
+// Any other request: both bodies are documents.
+OperationPtr StartDirect(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                         MetaRequest request, Completion<MetaResponse> done);
 
 }  // namespace s3native::crt

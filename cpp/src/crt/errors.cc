@@ -159,6 +159,7 @@ struct ErrorDocument {
   std::string request_id;
 };
 
+// Without a code when it is another document.
 ErrorDocument ParseErrorDocument(std::string_view body) {
   ErrorDocument document;
   XmlReader reader(body);
@@ -184,6 +185,14 @@ std::string CodeOfFailure(int crt_code, int status) {
   if (crt_code == AWS_ERROR_S3_INTERNAL_ERROR && status == 500) return "InternalError";
   if (status == 416) return "InvalidRange";
   return {};
+}
+
+// The status of an error that arrives after a 200, when the work took the server long.
+int StatusOfLateError(std::string_view s3_code) {
+  if (s3_code == "AccessDenied") return 403;
+  if (s3_code.starts_with("NoSuch")) return 404;
+  if (s3_code == "PreconditionFailed") return 412;
+  return s3_code == "ServiceUnavailable" ? 503 : 500;
 }
 
 // BucketAlreadyExists and the like are conflicts too, but not over an object's state.
@@ -212,8 +221,16 @@ Error Fill(const Cause& cause, const RequestContext& context) {
 
 }  // namespace
 
+bool IsErrorDocument(std::string_view body) {
+  XmlReader reader(body);
+  std::string_view name;
+  return reader.NextElement(&name) && name == "Error";
+}
+
 Error ClassifyFailure(const FailedResponse& failure, const RequestContext& context) {
-  if (failure.http_status == 0 || failure.http_status / 100 == 2) {
+  ErrorDocument document = ParseErrorDocument(failure.body);
+  const bool told_late = failure.http_status / 100 == 2 && !document.code.empty();
+  if (failure.http_status == 0 || (failure.http_status / 100 == 2 && !told_late)) {
     const Cause cause = CauseOfCrtCode(failure.crt_code);
     Error error = Fill(cause, context);
     error.crt_code = failure.crt_code;
@@ -223,9 +240,9 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
     error.message = Describe(error, context, aws_error_str(failure.crt_code), cause.hint);
     return error;
   }
-  ErrorDocument document = ParseErrorDocument(failure.body);
   if (document.code.empty()) document.code = CodeOfFailure(failure.crt_code, failure.http_status);
-  Cause cause = CauseOfStatus(failure.http_status, document.code);
+  const int status = told_late ? StatusOfLateError(document.code) : failure.http_status;
+  Cause cause = CauseOfStatus(status, document.code);
   if (IsConflictOverBucket(document.code))
     cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};
   Error error = Fill(cause, context);

@@ -29,6 +29,9 @@ struct FailedResponse {
   int attempts = 0;
 };
 
+// Whether an answer is S3's <Error>, whatever its status.
+bool IsErrorDocument(std::string_view body);
+
 Error ClassifyFailure(const FailedResponse& failure, const RequestContext& context);
 // A failure without a response.
 Error CrtError(int crt_code, const RequestContext& context);

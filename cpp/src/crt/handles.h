@@ -34,7 +34,6 @@ using CredentialsHandle = std::unique_ptr<aws_credentials, Releaser<aws_credenti
 using CredentialsProvider =
     std::unique_ptr<aws_credentials_provider, Releaser<aws_credentials_provider_release>>;
 using HttpMessage = std::unique_ptr<aws_http_message, Releaser<aws_http_message_release>>;
-using HttpHeaders = std::unique_ptr<aws_http_headers, Releaser<aws_http_headers_release>>;
 using S3Client = std::unique_ptr<aws_s3_client, Releaser<aws_s3_client_release>>;
 
 inline aws_byte_cursor Cursor(std::string_view text) {

@@ -22,7 +22,7 @@ constexpr size_t kTurnBytes = 4 * 1024 * 1024;
 // Space for a response's head; S3's take 300 to 1 000 bytes, user metadata up to 2 KiB more.
 constexpr size_t kHeadSpace = 8 * 1024;
 // A longer head, or a longer body in chunks, is no answer of S3 to what is asked here.
-constexpr size_t kMaxText = 256 * 1024;
+constexpr size_t kMaxText = 32 * 1024 * 1024;
 // What waits for the socket at once. Progress shows after each.
 constexpr size_t kWriteSlice = 256 * 1024;
 // Checks for a stall in a stall timeout.
@@ -214,7 +214,8 @@ void HttpConnection::Begin(ExchangePtr exchange) {
   if (state_ != State::kIdle) return exchange->Finished(AWS_ERROR_HTTP_CONNECTION_CLOSED);
   state_ = State::kBusy;
   exchange_ = std::move(exchange);
-  text_size_ = 0;
+  text_size_ = decode_at_ = 0;
+  if (text_.size() > kHeadSpace) std::vector<char>(kHeadSpace).swap(text_);
   in_body_ = body_sent_ = answered_ = false;
   send_head_ = exchange_->Head();
   send_left_ = Bytes(send_head_);
@@ -393,6 +394,9 @@ void HttpConnection::TakeText() {
   if (parsed == HttpParse::kComplete) {
     rest = std::string_view(text_.data(), text_size_).substr(head_.size);
     if (head_.chunked && !exchange_->IsHeadRequest()) {
+      // It may be a listing in thousands of segments: not decoded anew after each.
+      if (text_size_ < decode_at_ && !rest.ends_with("\r\n\r\n")) return GrowText();
+      decode_at_ = 2 * text_size_;
       size_t used = 0;
       parsed = DecodeChunked(rest, &decoded, &used);
       if (parsed == HttpParse::kComplete && used != rest.size()) parsed = HttpParse::kMalformed;
@@ -400,13 +404,15 @@ void HttpConnection::TakeText() {
       head_.content_length = decoded.size();
     }
   }
-  if (parsed == HttpParse::kIncomplete) {
-    if (text_size_ < text_.size()) return;
-    if (text_.size() >= kMaxText) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
-    return text_.resize(2 * text_.size());
-  }
+  if (parsed == HttpParse::kIncomplete) return GrowText();
   if (parsed == HttpParse::kMalformed) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
   StartBody(rest);
+}
+
+void HttpConnection::GrowText() {
+  if (text_size_ < text_.size()) return;
+  if (text_.size() >= kMaxText) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  text_.resize(2 * text_.size());
 }
 
 void HttpConnection::StartBody(std::string_view first) {

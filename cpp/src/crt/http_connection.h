@@ -40,6 +40,8 @@ class Exchange {
   virtual ConstBytes Body() = 0;
   // Whether the answer is a head only, whatever length it tells.
   virtual bool IsHeadRequest() const { return false; }
+  // Whether it goes before the others that wait: it is small, and much may wait for it.
+  virtual bool IsUrgent() const { return false; }
   // The response's head is here, and a body of `size` bytes follows. Nothing: it is not wanted,
   // which ends the exchange.
   virtual std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) = 0;
@@ -100,6 +102,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void SetLowWater();
   void Received(size_t size);
   void TakeText();
+  void GrowText();
   void StartBody(std::string_view first);
   void Complete();
   void Fail(int crt_code);
@@ -129,6 +132,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
 
   std::vector<char> text_;  // the response's head, and what came with it
   size_t text_size_ = 0;
+  size_t decode_at_ = 0;  // of a body in chunks
   HttpHead head_;
   bool in_body_ = false;
   MutableBytes body_;  // what is still to be received

@@ -17,7 +17,11 @@ void HttpPool::Submit(ExchangePtr exchange) {
     lock.unlock();
     return connection->Run(std::move(exchange));
   }
-  queue_.push_back(std::move(exchange));
+  const auto behind_urgent = [&] {
+    return std::find_if(queue_.begin(), queue_.end(),
+                        [](const ExchangePtr& other) { return !other->IsUrgent(); });
+  };
+  queue_.insert(exchange->IsUrgent() ? behind_urgent() : queue_.end(), std::move(exchange));
   if (open_ >= max_connections_) return;
   ++open_;
   lock.unlock();

@@ -19,8 +19,7 @@ class MetaOperation : public Operation, public std::enable_shared_from_this<Meta
   void Cancel() override;
 
  private:
-  static int OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status,
-                       void* user_data);
+  static int OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int, void* user_data);
   static int OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uint64_t offset,
                     void* user_data);
   static void OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* metrics, void* user_data);
@@ -116,13 +115,15 @@ void MetaOperation::Cancel() {
   if (meta_request_ != nullptr) aws_s3_meta_request_cancel(meta_request_);
 }
 
-int MetaOperation::OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status,
+int MetaOperation::OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int,
                              void* user_data) {
-  auto* operation = static_cast<MetaOperation*>(user_data);
-  auto* shared = const_cast<aws_http_headers*>(headers);
-  aws_http_headers_acquire(shared);
-  operation->response_.headers.reset(shared);
-  operation->response_.status = status;
+  ObjectHeaders gathered;
+  for (size_t i = 0; i < aws_http_headers_count(headers); ++i) {
+    aws_http_header header;
+    aws_http_headers_get_index(headers, i, &header);
+    gathered.Add(View(header.name), View(header.value));
+  }
+  static_cast<MetaOperation*>(user_data)->response_.headers = std::move(gathered);
   return AWS_OP_SUCCESS;
 }
 
@@ -171,7 +172,6 @@ void MetaOperation::OnShutdown(void* user_data) {
 
 void MetaOperation::Finish(const aws_s3_meta_request_result& result) {
   std::lock_guard lock(mutex_);
-  response_.attempts = attempts_;
   Counters& counters = GlobalCounters();
   if (result.error_code == AWS_ERROR_SUCCESS) {
     response_.received = destination_.len;
@@ -216,13 +216,6 @@ void AddHeader(aws_http_message* message, std::string_view name, std::string_vie
 }
 
 }  // namespace
-
-std::string_view MetaResponse::Header(std::string_view name) const {
-  aws_byte_cursor value;
-  if (!headers || aws_http_headers_get(headers.get(), Cursor(name), &value) != AWS_OP_SUCCESS)
-    return {};
-  return View(value);
-}
 
 HttpMessage MakeMessage(const Connection& connection, const MetaRequest& request) {
   HttpMessage message(aws_http_message_new_request(Allocator()));

@@ -13,6 +13,7 @@
 
 #include "crt/connection.h"
 #include "crt/errors.h"
+#include "crt/object_headers.h"
 #include "s3native/object_store.h"
 
 namespace s3native::crt {
@@ -30,15 +31,10 @@ struct MetaRequest {
 };
 
 struct MetaResponse {
-  int status = 0;
-  HttpHeaders headers;
+  ObjectHeaders headers;
   std::string body;
   uint64_t received = 0;
   bool checksum_validated = false;
-  int attempts = 0;
-
-  // The value of a response header, or an empty view.
-  std::string_view Header(std::string_view name) const;
 };
 
 OperationPtr StartMetaRequest(std::shared_ptr<Connection> connection, MetaRequest request,
