@@ -90,7 +90,8 @@ void AddTrimmed(std::string_view value, std::string* canonical) {
 }
 
 void AddRequestLine(const RequestHead& request, std::string* head) {
-  head->append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
+  head->append(request.method).append(" ").append(request.origin).append(request.target);
+  head->append(" HTTP/1.1\r\n");
   AddLine("Host", request.authority, head);
 }
 

@@ -25,6 +25,7 @@ struct RequestHead {
   std::string_view target;     // percent-encoded path and query
   std::string_view authority;  // the Host header
   const std::vector<std::pair<std::string, std::string>>& headers;
+  std::string_view origin = {};  // "http://HOST:PORT" for a proxy, which wants whole URLs
 };
 
 class RequestSigner {

@@ -1,18 +1,24 @@
-// One configured connection to one S3 service: the aws_s3_client with its TLS, proxy, retry and
-// signing settings. Thread-safety: constant after Create, but for the credentials source.
-// Ownership: shared by the stores and operations that use it; releasing the last one lets the CRT
-// wind down in the background.
+// One configured connection to one S3 service: its TLS, proxy, credentials and signing.
+// Thread-safety: any thread; constant after Create, but for credentials,
+// clock and retry budget. Ownership: shared by the
+// stores and operations that use it; releasing the last one lets the CRT wind down in the
+// background.
 #pragma once
 
 #include <aws/auth/signing_config.h>
 #include <aws/io/uri.h>
 
+#include <atomic>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "crt/credentials.h"
 #include "crt/handles.h"
 #include "crt/runtime.h"
 #include "crt/tls_stream.h"
+#include "proxy.h"
+#include "retry_policy.h"
 #include "s3native/config.h"
 #include "sigv4.h"
 
@@ -25,10 +31,17 @@ class Connection {
   const Config& config() const { return config_; }
   const Runtime& runtime() const { return *runtime_; }
   CredentialsSource& credentials() const { return *credentials_; }
-  aws_s3_client* client() const { return client_.get(); }
-  // For connections of our own; null without TLS.
+  // Null without TLS.
   const std::shared_ptr<TlsSettings>& tls_settings() const { return tls_settings_; }
   RequestSigner& signer() const { return *signer_; }
+  // Unix time, by the server's clock when this machine's was found to be wrong.
+  int64_t NowSeconds() const;
+  // A request was refused, perhaps for its time.
+  void CheckClock(int64_t server_s);
+  RetryBudget& retry_budget() { return retry_budget_; }
+  const std::optional<Proxy>& proxy() const { return proxy_; }
+  // The header line for it, or empty.
+  const std::string& proxy_authorization() const { return proxy_authorization_; }
   // Signing for one request; `current` is what credentials().Current() gave.
   aws_signing_config_aws SigningConfig(aws_credentials* current) const;
 
@@ -40,8 +53,11 @@ class Connection {
   TlsContext tls_;
   std::shared_ptr<TlsSettings> tls_settings_;
   std::unique_ptr<RequestSigner> signer_;
+  RetryBudget retry_budget_;
+  std::atomic<int64_t> clock_offset_s_ = 0;
+  std::optional<Proxy> proxy_;
+  std::string proxy_authorization_;
   std::shared_ptr<CredentialsSource> credentials_;
-  S3Client client_;
 };
 
 }  // namespace s3native::crt

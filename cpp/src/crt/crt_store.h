@@ -1,5 +1,5 @@
-// The ObjectStore over the CRT: requests on connections of our own, behind a proxy meta requests of
-// aws-c-s3, and a parse of what came back. Thread-safety: all methods, any thread. Ownership:
+// The ObjectStore over the CRT: each operation is one request, or a few, and a parse of what came
+// back. Thread-safety: all methods, any thread. Ownership:
 // shares its connection; operations in flight keep that alive.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "crt/connection.h"
 #include "crt/http_pool.h"
-#include "crt/meta_operation.h"
+#include "crt/request.h"
 #include "parallel_get.h"
 #include "s3native/object_store.h"
 
@@ -45,18 +45,16 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
 
  private:
   // A request without query or headers for `url`.
-  MetaRequest NewRequest(const char* operation, const char* method, const S3Url& url) const;
-  OperationPtr Start(MetaRequest request, Completion<MetaResponse> done);
+  Request NewRequest(const char* operation, const char* method, const S3Url& url) const;
+  OperationPtr Start(Request request, Completion<Response> done);
 
-  MetaRequest GetRequestFor(const GetRequest& get) const;
-  OperationPtr GetByMetaRequest(GetRequest get, Completion<GetResult> done);
+  Request GetRequestFor(const GetRequest& get) const;
   OperationPtr GetOne(const std::shared_ptr<HttpPool>& pool, GetRequest get, OnObject on_object,
                       Completion<GetResult> done);
   // A PUT of bytes with headers as its only answer.
-  OperationPtr Send(MetaRequest request, Completion<PutResult> done);
+  OperationPtr Send(Request request, Completion<PutResult> done);
   Completion<GetResult> OrEmptyObject(const GetRequest& get, Completion<GetResult> done);
 
-  // Null behind a proxy, where only meta requests know the way.
   std::shared_ptr<HttpPool> PoolFor(const std::string& bucket);
 
   const std::shared_ptr<Connection> connection_;
@@ -68,7 +66,7 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
 // encoded.
 std::string DecodeKey(std::string_view text);
 // Headers that carry `options` on PutObject, CreateMultipartUpload and CopyObject.
-void AddPutHeaders(const PutOptions& options, MetaRequest* request);
-void AddConditionHeaders(const PutOptions& options, MetaRequest* request);
+void AddPutHeaders(const PutOptions& options, Request* request);
+void AddConditionHeaders(const PutOptions& options, Request* request);
 
 }  // namespace s3native::crt

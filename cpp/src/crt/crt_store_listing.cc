@@ -150,8 +150,8 @@ std::string ContentMd5(std::string_view document) {
   return std::string(encoded.substr(0, encoded.find('\0')));
 }
 
-Completion<MetaResponse> ForStatus(Completion<std::monostate> done) {
-  return [done = std::move(done)](Result<MetaResponse> response) {
+Completion<Response> ForStatus(Completion<std::monostate> done) {
+  return [done = std::move(done)](Result<Response> response) {
     done(response.ok() ? Ok() : Status(std::move(response).error()));
   };
 }
@@ -159,7 +159,7 @@ Completion<MetaResponse> ForStatus(Completion<std::monostate> done) {
 }  // namespace
 
 OperationPtr CrtStore::List(ListRequest list, Completion<ListPage> done) {
-  MetaRequest request = NewRequest("ListObjectsV2", "GET", {list.bucket, ""});
+  Request request = NewRequest("ListObjectsV2", "GET", {list.bucket, ""});
   std::string query = "?";
   if (!list.continuation_token.empty()) {
     query += "continuation-token=" + PercentEncode(list.continuation_token, false) + "&";
@@ -171,16 +171,15 @@ OperationPtr CrtStore::List(ListRequest list, Completion<ListPage> done) {
   request.path += query;
   request.context.url.key = list.prefix;
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 done(ParseListing(response.value().body, context));
-               });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    done(ParseListing(response.value().body, context));
+  });
 }
 
 OperationPtr CrtStore::DeleteMany(DeleteManyRequest many,
                                   Completion<std::vector<DeleteError>> done) {
-  MetaRequest request = NewRequest("DeleteObjects", "POST", {many.bucket, ""});
+  Request request = NewRequest("DeleteObjects", "POST", {many.bucket, ""});
   request.path += "?delete=";
   request.document =
       "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>";
@@ -190,15 +189,14 @@ OperationPtr CrtStore::DeleteMany(DeleteManyRequest many,
   request.headers.emplace_back("Content-Type", "application/xml");
   request.headers.emplace_back("Content-MD5", ContentMd5(request.document));
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 done(ParseDeleteResult(response.value().body, context));
-               });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    done(ParseDeleteResult(response.value().body, context));
+  });
 }
 
 OperationPtr CrtStore::CreateBucket(std::string bucket, Completion<std::monostate> done) {
-  MetaRequest request = NewRequest("CreateBucket", "PUT", {bucket, ""});
+  Request request = NewRequest("CreateBucket", "PUT", {bucket, ""});
   if (!config().custom_endpoint && config().region != "us-east-1") {
     request.document =
         "<CreateBucketConfiguration "
@@ -215,13 +213,12 @@ OperationPtr CrtStore::DeleteBucket(std::string bucket, Completion<std::monostat
 }
 
 OperationPtr CrtStore::ListBuckets(Completion<std::vector<BucketInfo>> done) {
-  MetaRequest request = NewRequest("ListBuckets", "GET", {});
+  Request request = NewRequest("ListBuckets", "GET", {});
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 done(ParseBuckets(response.value().body, context));
-               });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    done(ParseBuckets(response.value().body, context));
+  });
 }
 
 }  // namespace s3native::crt

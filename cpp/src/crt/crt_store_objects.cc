@@ -1,6 +1,5 @@
 // Get, Head, Put, Delete, Copy: what concerns one object.
 #include "crt/crt_store.h"
-#include "crt/direct_request.h"
 #include "crt/object_headers.h"
 #include "endpoint.h"
 #include "percent_encoding.h"
@@ -9,7 +8,7 @@
 namespace s3native::crt {
 namespace {
 
-void AddIfSet(const char* name, const std::string& value, MetaRequest* request) {
+void AddIfSet(const char* name, const std::string& value, Request* request) {
   if (!value.empty()) request->headers.emplace_back(name, value);
 }
 
@@ -30,7 +29,7 @@ std::string Tags(const std::map<std::string, std::string>& tags) {
 }
 
 // <CopyObjectResult><ETag>..</ETag>..
-Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestContext& context) {
+Result<PutResult> CopyResultFrom(const Response& response, const RequestContext& context) {
   XmlReader reader(response.body);
   std::string_view name;
   PutResult result;
@@ -51,27 +50,18 @@ Result<PutResult> CopyResultFrom(const MetaResponse& response, const RequestCont
   return result;
 }
 
-Completion<MetaResponse> ForPutResult(Completion<PutResult> done) {
-  return [done = std::move(done)](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    ObjectInfo& info = response.value().headers.info;
-    done(PutResult{std::move(info.etag), std::move(info.version_id),
-                   std::move(info.checksum_crc64nvme)});
-  };
-}
-
 }  // namespace
 
 std::string DecodeKey(std::string_view text) {
   return PercentDecode(text, PlusSign::kSpace).value_or(std::string(text));
 }
 
-void AddConditionHeaders(const PutOptions& options, MetaRequest* request) {
+void AddConditionHeaders(const PutOptions& options, Request* request) {
   if (options.if_none_match) request->headers.emplace_back("If-None-Match", "*");
   AddIfSet("If-Match", options.if_match, request);
 }
 
-void AddPutHeaders(const PutOptions& options, MetaRequest* request) {
+void AddPutHeaders(const PutOptions& options, Request* request) {
   AddIfSet("Content-Type", options.content_type, request);
   AddIfSet("Content-Encoding", options.content_encoding, request);
   AddIfSet("Cache-Control", options.cache_control, request);
@@ -90,7 +80,6 @@ CrtStore::~CrtStore() {
 }
 
 std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
-  if (!config().proxy.empty()) return nullptr;
   const bool path_style = bucket.empty() || UsesPathStyle(config(), bucket);
   std::string host = path_style ? config().host : bucket + "." + config().host;
   std::lock_guard lock(mutex_);
@@ -100,9 +89,8 @@ std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
   return pool;
 }
 
-MetaRequest CrtStore::NewRequest(const char* operation, const char* method,
-                                 const S3Url& url) const {
-  MetaRequest request;
+Request CrtStore::NewRequest(const char* operation, const char* method, const S3Url& url) const {
+  Request request;
   request.context.operation = operation;
   request.context.url = url;
   request.method = method;
@@ -110,14 +98,13 @@ MetaRequest CrtStore::NewRequest(const char* operation, const char* method,
   return request;
 }
 
-OperationPtr CrtStore::Start(MetaRequest request, Completion<MetaResponse> done) {
-  if (const std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket))
-    return StartDirect(connection_, pool, std::move(request), std::move(done));
-  return StartMetaRequest(connection_, std::move(request), std::move(done));
+OperationPtr CrtStore::Start(Request request, Completion<Response> done) {
+  std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket);
+  return StartRequest(connection_, std::move(pool), std::move(request), std::move(done));
 }
 
-MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
-  MetaRequest request = NewRequest("GetObject", "GET", get.url);
+Request CrtStore::GetRequestFor(const GetRequest& get) const {
+  Request request = NewRequest("GetObject", "GET", get.url);
   if (!get.version_id.empty()) request.path += "?versionId=" + PercentEncode(get.version_id, false);
   if (!get.whole) {
     request.context.range = get.range.ToString();
@@ -126,13 +113,11 @@ MetaRequest CrtStore::GetRequestFor(const GetRequest& get) const {
     request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }
   AddIfSet("If-Match", get.if_match, &request);
-  request.destination = get.destination;
   return request;
 }
 
 OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
-  if (!pool) return GetByMetaRequest(std::move(get), std::move(done));
   const bool known = get.range.end && get.destination.size >= *get.range.end - get.range.start;
   if (!known || *get.range.end - get.range.start <= config().part_size)
     return GetOne(pool, std::move(get), nullptr, std::move(done));
@@ -153,27 +138,9 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
 OperationPtr CrtStore::GetOne(const std::shared_ptr<HttpPool>& pool, GetRequest get,
                               OnObject on_object, Completion<GetResult> done) {
   if (get.range.start == 0 && !get.whole) done = OrEmptyObject(get, std::move(done));
-  MetaRequest request = GetRequestFor(get);
-  return StartDirectGet(connection_, pool,
-                        {std::move(get), std::move(request), std::move(on_object)},
-                        std::move(done));
-}
-
-OperationPtr CrtStore::GetByMetaRequest(GetRequest get, Completion<GetResult> done) {
-  if (get.range.start == 0) done = OrEmptyObject(get, std::move(done));
-  get.whole = false;  // the CRT wants to know the range
-  MetaRequest request = GetRequestFor(get);
-  request.receive_into = true;
-  const std::string key = request.context.url.key;
-  return StartMetaRequest(connection_, std::move(request),
-                          [done = std::move(done), key](Result<MetaResponse> response) {
-                            if (!response.ok()) return done(std::move(response).error());
-                            GetResult result;
-                            result.received = response.value().received;
-                            result.info = response.value().headers.Info(key);
-                            result.checksum_validated = response.value().checksum_validated;
-                            done(std::move(result));
-                          });
+  Request request = GetRequestFor(get);
+  return StartGet(connection_, pool, {std::move(get), std::move(request), std::move(on_object)},
+                  std::move(done));
 }
 
 // A range of an empty object is not satisfiable, but what the caller wants are its zero bytes.
@@ -191,21 +158,21 @@ Completion<GetResult> CrtStore::OrEmptyObject(const GetRequest& get, Completion<
 }
 
 OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
-  MetaRequest request = NewRequest("HeadObject", "HEAD", head.url);
+  Request request = NewRequest("HeadObject", "HEAD", head.url);
   if (!head.version_id.empty())
     request.path += "?versionId=" + PercentEncode(head.version_id, false);
   if (config().response_checksum == ChecksumPolicy::kWhenSupported) {
     request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }
-  return Start(std::move(request), [done = std::move(done),
-                                    key = std::move(head.url.key)](Result<MetaResponse> response) {
-    if (!response.ok()) return done(std::move(response).error());
-    done(response.value().headers.Info(key));
-  });
+  return Start(std::move(request),
+               [done = std::move(done), key = std::move(head.url.key)](Result<Response> response) {
+                 if (!response.ok()) return done(std::move(response).error());
+                 done(response.value().headers.Info(key));
+               });
 }
 
 OperationPtr CrtStore::Put(PutRequest put, Completion<PutResult> done) {
-  MetaRequest request = NewRequest("PutObject", "PUT", put.url);
+  Request request = NewRequest("PutObject", "PUT", put.url);
   request.body = put.body;
   AddPutHeaders(put.options, &request);
   AddConditionHeaders(put.options, &request);
@@ -213,22 +180,21 @@ OperationPtr CrtStore::Put(PutRequest put, Completion<PutResult> done) {
   return Send(std::move(request), std::move(done));
 }
 
-OperationPtr CrtStore::Send(MetaRequest request, Completion<PutResult> done) {
-  const std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket);
-  if (!pool) return Start(std::move(request), ForPutResult(std::move(done)));
-  return StartDirectPut(connection_, pool, std::move(request), std::move(done));
+OperationPtr CrtStore::Send(Request request, Completion<PutResult> done) {
+  std::shared_ptr<HttpPool> pool = PoolFor(request.context.url.bucket);
+  return StartPut(connection_, std::move(pool), std::move(request), std::move(done));
 }
 
 OperationPtr CrtStore::Delete(S3Url url, std::string version_id, Completion<std::monostate> done) {
-  MetaRequest request = NewRequest("DeleteObject", "DELETE", url);
+  Request request = NewRequest("DeleteObject", "DELETE", url);
   if (!version_id.empty()) request.path += "?versionId=" + PercentEncode(version_id, false);
-  return Start(std::move(request), [done = std::move(done)](Result<MetaResponse> response) {
+  return Start(std::move(request), [done = std::move(done)](Result<Response> response) {
     done(response.ok() ? Ok() : Status(std::move(response).error()));
   });
 }
 
 OperationPtr CrtStore::Copy(CopyRequest copy, Completion<PutResult> done) {
-  MetaRequest request = NewRequest("CopyObject", "PUT", copy.url);
+  Request request = NewRequest("CopyObject", "PUT", copy.url);
   std::string source = "/" + copy.source.bucket + "/" + PercentEncode(copy.source.key, true);
   if (!copy.source_version_id.empty())
     source += "?versionId=" + PercentEncode(copy.source_version_id, false);
@@ -240,11 +206,10 @@ OperationPtr CrtStore::Copy(CopyRequest copy, Completion<PutResult> done) {
   AddPutHeaders(copy.options, &request);
   AddConditionHeaders(copy.options, &request);
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 done(CopyResultFrom(response.value(), context));
-               });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    done(CopyResultFrom(response.value(), context));
+  });
 }
 
 }  // namespace s3native::crt

@@ -85,7 +85,7 @@ Result<UploadsPage> ParseUploads(std::string_view document, const RequestContext
 }  // namespace
 
 OperationPtr CrtStore::CreateUpload(CreateUploadRequest create, Completion<std::string> done) {
-  MetaRequest request = NewRequest("CreateMultipartUpload", "POST", create.url);
+  Request request = NewRequest("CreateMultipartUpload", "POST", create.url);
   request.path += "?uploads=";
   AddPutHeaders(create.options, &request);
   if (create.crc64nvme) {
@@ -93,19 +93,17 @@ OperationPtr CrtStore::CreateUpload(CreateUploadRequest create, Completion<std::
     request.headers.emplace_back("x-amz-checksum-type", "FULL_OBJECT");
   }
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 std::string upload_id =
-                     ChildText(response.value().body, "InitiateMultipartUploadResult", "UploadId");
-                 if (upload_id.empty())
-                   return done(MalformedResponse("the response had no upload ID", context));
-                 done(std::move(upload_id));
-               });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    std::string upload_id =
+        ChildText(response.value().body, "InitiateMultipartUploadResult", "UploadId");
+    if (upload_id.empty()) return done(MalformedResponse("the response had no upload ID", context));
+    done(std::move(upload_id));
+  });
 }
 
 OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPart> done) {
-  MetaRequest request = NewRequest("UploadPart", "PUT", part.url);
+  Request request = NewRequest("UploadPart", "PUT", part.url);
   request.path += PartQuery(part.part_number, part.upload_id);
   request.body = part.body;
   if (!part.checksum_crc64nvme.empty()) {
@@ -122,7 +120,7 @@ OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPa
 }
 
 OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<CompletedPart> done) {
-  MetaRequest request = NewRequest("UploadPartCopy", "PUT", part.url);
+  Request request = NewRequest("UploadPartCopy", "PUT", part.url);
   request.path += PartQuery(part.part_number, part.upload_id);
   request.context.range = part.range.ToString();
   std::string source = "/" + part.source.bucket + "/" + PercentEncode(part.source.key, true);
@@ -134,7 +132,7 @@ OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<Com
     request.headers.emplace_back("x-amz-copy-source-if-match", part.source_etag);
   const RequestContext context = request.context;
   return Start(std::move(request), [done = std::move(done), context,
-                                    part_number = part.part_number](Result<MetaResponse> response) {
+                                    part_number = part.part_number](Result<Response> response) {
     if (!response.ok()) return done(std::move(response).error());
     CompletedPart completed;
     completed.part_number = part_number;
@@ -146,7 +144,7 @@ OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<Com
 }
 
 OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion<PutResult> done) {
-  MetaRequest request = NewRequest("CompleteMultipartUpload", "POST", complete.url);
+  Request request = NewRequest("CompleteMultipartUpload", "POST", complete.url);
   request.path += "?uploadId=" + PercentEncode(complete.upload_id, false);
   request.document = CompleteDocument(complete.parts);
   request.headers.emplace_back("Content-Type", "application/xml");
@@ -157,32 +155,31 @@ OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion
   }
   AddConditionHeaders(complete.options, &request);
   const RequestContext context = request.context;
-  return Start(
-      std::move(request), [done = std::move(done), context](Result<MetaResponse> response) {
-        if (!response.ok()) return done(std::move(response).error());
-        MetaResponse& ok = response.value();
-        PutResult result;
-        result.etag = ChildText(ok.body, "CompleteMultipartUploadResult", "ETag");
-        result.checksum_crc64nvme =
-            ChildText(ok.body, "CompleteMultipartUploadResult", "ChecksumCRC64NVME");
-        result.version_id = std::move(ok.headers.info.version_id);
-        if (result.etag.empty())
-          return done(MalformedResponse("the CompleteMultipartUploadResult had no ETag", context));
-        done(std::move(result));
-      });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    Response& ok = response.value();
+    PutResult result;
+    result.etag = ChildText(ok.body, "CompleteMultipartUploadResult", "ETag");
+    result.checksum_crc64nvme =
+        ChildText(ok.body, "CompleteMultipartUploadResult", "ChecksumCRC64NVME");
+    result.version_id = std::move(ok.headers.info.version_id);
+    if (result.etag.empty())
+      return done(MalformedResponse("the CompleteMultipartUploadResult had no ETag", context));
+    done(std::move(result));
+  });
 }
 
 OperationPtr CrtStore::AbortUpload(S3Url url, std::string upload_id,
                                    Completion<std::monostate> done) {
-  MetaRequest request = NewRequest("AbortMultipartUpload", "DELETE", url);
+  Request request = NewRequest("AbortMultipartUpload", "DELETE", url);
   request.path += "?uploadId=" + PercentEncode(upload_id, false);
-  return Start(std::move(request), [done = std::move(done)](Result<MetaResponse> response) {
+  return Start(std::move(request), [done = std::move(done)](Result<Response> response) {
     done(response.ok() ? Ok() : Status(std::move(response).error()));
   });
 }
 
 OperationPtr CrtStore::ListUploads(ListUploadsRequest list, Completion<UploadsPage> done) {
-  MetaRequest request = NewRequest("ListMultipartUploads", "GET", {list.bucket, ""});
+  Request request = NewRequest("ListMultipartUploads", "GET", {list.bucket, ""});
   request.path += "?encoding-type=url";
   if (!list.key_marker.empty())
     request.path += "&key-marker=" + PercentEncode(list.key_marker, false);
@@ -192,11 +189,10 @@ OperationPtr CrtStore::ListUploads(ListUploadsRequest list, Completion<UploadsPa
   }
   request.path += "&uploads=";
   const RequestContext context = request.context;
-  return Start(std::move(request),
-               [done = std::move(done), context](Result<MetaResponse> response) {
-                 if (!response.ok()) return done(std::move(response).error());
-                 done(ParseUploads(response.value().body, context));
-               });
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    done(ParseUploads(response.value().body, context));
+  });
 }
 
 }  // namespace s3native::crt

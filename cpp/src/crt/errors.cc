@@ -41,6 +41,12 @@ Cause CauseOfConnection(int crt_code) {
       return {ErrorCode::kConnectionFailed, false,
               "the TLS handshake failed: check the certificate (AWS_CA_BUNDLE), the host name in "
               "it, and S3_USE_HTTPS"};
+    case AWS_ERROR_HTTP_PROXY_CONNECT_FAILED:
+      return {ErrorCode::kConnectionFailed, false,
+              "the proxy refused: check its address, user and password "
+              "(http://USER:PASSWORD@HOST:PORT)"};
+    case AWS_ERROR_HTTP_PROXY_CONNECT_FAILED_RETRYABLE:
+      return {ErrorCode::kConnectionFailed, true, "the proxy could not reach the server"};
     default:
       return {ErrorCode::kConnectionFailed, true,
               "the connection broke: it may work when tried again"};
@@ -123,6 +129,8 @@ Cause CauseOfStatus(int status, std::string_view s3_code) {
         return {ErrorCode::kAccessDenied, false,
                 "the server does not accept these credentials: check key and secret"};
       }
+      if (s3_code == "RequestTimeTooSkewed")
+        return {ErrorCode::kAccessDenied, false, "this machine's clock is wrong: set it"};
       return {ErrorCode::kAccessDenied, false,
               "these credentials may not do this: check the policy and the bucket"};
     case 404:
@@ -140,6 +148,9 @@ Cause CauseOfStatus(int status, std::string_view s3_code) {
     case 308:
       return {ErrorCode::kOther, false,
               "the bucket is in another region: set AWS_REGION or region="};
+    case 407:
+      return {ErrorCode::kConnectionFailed, false,
+              "the proxy wants a user and a password (http://USER:PASSWORD@HOST:PORT)"};
     case 408:
       return {ErrorCode::kTimeout, true, "the server gave up waiting for the request"};
     case 503:

@@ -9,7 +9,6 @@
 #include <aws/io/event_loop.h>
 #include <aws/io/host_resolver.h>
 #include <aws/io/tls_channel_handler.h>
-#include <aws/s3/s3_client.h>
 
 #include <memory>
 #include <string>
@@ -34,7 +33,6 @@ using CredentialsHandle = std::unique_ptr<aws_credentials, Releaser<aws_credenti
 using CredentialsProvider =
     std::unique_ptr<aws_credentials_provider, Releaser<aws_credentials_provider_release>>;
 using HttpMessage = std::unique_ptr<aws_http_message, Releaser<aws_http_message_release>>;
-using S3Client = std::unique_ptr<aws_s3_client, Releaser<aws_s3_client_release>>;
 
 inline aws_byte_cursor Cursor(std::string_view text) {
   return aws_byte_cursor_from_array(text.data(), text.size());

@@ -92,13 +92,14 @@ void HttpConnection::Open() {
 }
 
 void HttpConnection::Resolve() {
-  if (IsIpAddress(host_)) {
-    const bool v6 = host_.find(':') != std::string::npos;
-    addresses_.emplace_back(host_, v6 ? AWS_SOCKET_IPV6 : AWS_SOCKET_IPV4);
+  const std::string& host = settings_->proxy() ? settings_->proxy()->host : host_;
+  if (IsIpAddress(host)) {
+    const bool v6 = host.find(':') != std::string::npos;
+    addresses_.emplace_back(host, v6 ? AWS_SOCKET_IPV6 : AWS_SOCKET_IPV4);
     return Connect();
   }
   aws_string* name = aws_string_new_from_array(
-      Allocator(), reinterpret_cast<const uint8_t*>(host_.data()), host_.size());
+      Allocator(), reinterpret_cast<const uint8_t*>(host.data()), host.size());
   const aws_host_resolution_config config = aws_host_resolver_init_default_resolution_config();
   auto* self = new std::shared_ptr<HttpConnection>(shared_from_this());
   const int failed = aws_host_resolver_resolve_host(settings_->runtime().resolver(), name,
@@ -144,7 +145,7 @@ void HttpConnection::Connect() {
   socket_made_ = true;
   aws_socket_endpoint endpoint{};
   std::strncpy(endpoint.address, address.c_str(), sizeof endpoint.address - 1);
-  endpoint.port = settings_->config().port;
+  endpoint.port = settings_->proxy() ? settings_->proxy()->port : settings_->config().port;
   aws_socket_connect_options connect{};
   connect.remote_endpoint = &endpoint;
   connect.event_loop = loop_;
@@ -175,6 +176,41 @@ void HttpConnection::Connected(int crt_code) {
   if (aws_socket_subscribe_to_readable_events(&socket_, OnReadable, this) != AWS_OP_SUCCESS)
     return Fail(aws_last_error());
   if (settings_->tls_settings() == nullptr) return Ready();
+  WatchForStalls();
+  return settings_->proxy() ? AskForTunnel() : StartTls();
+}
+
+void HttpConnection::AskForTunnel() {
+  const bool v6 = host_.find(':') != std::string::npos;
+  const std::string target =
+      (v6 ? "[" + host_ + "]" : host_) + ":" + std::to_string(settings_->config().port);
+  const std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n" +
+                           settings_->proxy_authorization() + "\r\n";
+  tunnelling_ = true;
+  // A new socket takes so little at once.
+  const ssize_t sent = send(socket_.io_handle.data.fd, head.data(), head.size(), MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(head.size())) Fail(AWS_IO_SOCKET_CLOSED);
+}
+
+void HttpConnection::TakeTunnel(int crt_code) {
+  HttpParse parsed = HttpParse::kIncomplete;
+  while (parsed == HttpParse::kIncomplete && text_size_ < text_.size()) {
+    size_t received = 0;
+    const int failure = Receive(text_.data() + text_size_, text_.size() - text_size_, &received);
+    if (failure == AWS_IO_READ_WOULD_BLOCK && crt_code == AWS_ERROR_SUCCESS) return;
+    if (failure != AWS_ERROR_SUCCESS) return Fail(failure);
+    text_size_ += received;
+    parsed = ParseHttpHead({text_.data(), text_size_}, &head_);
+  }
+  if (parsed != HttpParse::kComplete) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  if (head_.status / 100 == 5) return Fail(AWS_ERROR_HTTP_PROXY_CONNECT_FAILED_RETRYABLE);
+  if (head_.status / 100 != 2) return Fail(AWS_ERROR_HTTP_PROXY_CONNECT_FAILED);
+  if (head_.size != text_size_) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  tunnelling_ = false;
+  StartTls();
+}
+
+void HttpConnection::StartTls() {
   tls_ = std::make_unique<TlsStream>(
       settings_->tls_settings(), host_, socket_.io_handle.data.fd,
       [this](const char* data, size_t size) {
@@ -183,7 +219,6 @@ void HttpConnection::Connected(int crt_code) {
         // A failure reaches OnReadable as well.
         (void)aws_socket_write(&socket_, &cursor, OnRestWritten, this);
       });
-  WatchForStalls();
   Negotiate();
 }
 
@@ -306,6 +341,7 @@ void HttpConnection::OnRestWritten(aws_socket*, int crt_code, size_t, void* user
 void HttpConnection::OnReadable(aws_socket*, int crt_code, void* user_data) {
   const HttpConnectionPtr self = static_cast<HttpConnection*>(user_data)->shared_from_this();
   if (self->state_ == State::kClosed) return;
+  if (self->tunnelling_) return self->TakeTunnel(crt_code);
   if (self->tls_ && !self->negotiated_) {
     self->Negotiate();
     if (!self->negotiated_) {
@@ -417,7 +453,13 @@ void HttpConnection::GrowText() {
 
 void HttpConnection::StartBody(std::string_view first) {
   const bool no_body = head_.status == 204 || head_.status == 304 || exchange_->IsHeadRequest();
-  if (!head_.content_length && !no_body) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+  if (!head_.content_length && !no_body) {
+    if (head_.status < 400) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
+    // A proxy's page up to the connection's end: the status says enough.
+    head_.content_length = 0;
+    head_.keep_alive = false;
+    first = {};
+  }
   const uint64_t length = no_body ? 0 : *head_.content_length;
   if (first.size() > length) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
   const std::optional<BodyPlace> place = exchange_->OnHead(head_, length);

@@ -89,6 +89,9 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Resolve();
   void Connect();
   void Connected(int crt_code);
+  void AskForTunnel();
+  void TakeTunnel(int crt_code);
+  void StartTls();
   void Negotiate();
   void Ready();
   void Begin(ExchangePtr exchange);
@@ -120,6 +123,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   aws_socket socket_{};
   bool socket_made_ = false;
   std::unique_ptr<TlsStream> tls_;
+  bool tunnelling_ = false;  // the proxy has not answered yet
   bool negotiated_ = false;
   std::shared_ptr<HttpConnection> self_;  // while the socket is open
 

@@ -1,8 +1,8 @@
 // Kept-alive HTTP/1.1 connections to one host and a queue of requests for them. A connection that
 // finishes a request takes the next one on its own event loop, without a thread hop: at 100 KB per
-// object that hop, and the bookkeeping of a meta request, would cost as much CPU as the bytes.
-// Thread-safety: any thread. Ownership: shared; connections keep their pool alive until they are
-// closed. Close() lets go of the idle ones.
+// object that hop, and the bookkeeping of an aws-c-s3 meta request, would cost as much CPU as the
+// bytes. Thread-safety: any thread. Ownership: shared; connections keep their pool alive until they
+// are closed. Close() lets go of the idle ones.
 #pragma once
 
 #include <deque>

@@ -7,7 +7,8 @@
 
 #include <future>
 
-#include "crt/meta_operation.h"
+#include "crt/handles.h"
+#include "endpoint.h"
 
 namespace s3native::crt {
 namespace {
@@ -41,18 +42,19 @@ Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
   }
   auto current = connection.credentials().Current();
   if (!current.ok()) return std::move(current).error();
-  MetaRequest request;
-  request.context = {"Presign", url, ""};
-  request.method = "GET";  // no Content-Length: only Host is signed
-  request.path = RequestPath(connection.config(), url.bucket, url.key);
-  HttpMessage message = MakeMessage(connection, request);
+  const std::string authority = RequestAuthority(connection.config(), url.bucket);
+  const std::string path = RequestPath(connection.config(), url.bucket, url.key);
+  HttpMessage message(aws_http_message_new_request(Allocator()));
   aws_http_message_set_request_method(message.get(), Cursor(method));
+  aws_http_message_set_request_path(message.get(), Cursor(path));
+  aws_http_message_add_header(
+      message.get(), {Cursor("Host"), Cursor(authority), AWS_HTTP_HEADER_COMPRESSION_USE_CACHE});
 
   aws_signing_config_aws signing = connection.SigningConfig(current.value().get());
   signing.signature_type = AWS_ST_HTTP_REQUEST_QUERY_PARAMS;
   signing.signed_body_header = AWS_SBHT_NONE;
   signing.expiration_in_seconds = expires_s;
-  aws_date_time_init_now(&signing.date);
+  aws_date_time_init_epoch_secs(&signing.date, static_cast<double>(connection.NowSeconds()));
   std::unique_ptr<aws_signable, Releaser<aws_signable_destroy>> signable(
       aws_signable_new_http_request(Allocator(), message.get()));
   Signing state{message.get(), {}};
@@ -65,11 +67,10 @@ Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
   } else {
     failure = done.get();
   }
-  if (failure != AWS_ERROR_SUCCESS) return CrtError(failure, request.context);
-  aws_byte_cursor path;
-  aws_http_message_get_request_path(message.get(), &path);
-  return connection.config().scheme + "://" + RequestAuthority(connection.config(), url.bucket) +
-         std::string(View(path));
+  if (failure != AWS_ERROR_SUCCESS) return CrtError(failure, {"Presign", url, ""});
+  aws_byte_cursor signed_path;
+  aws_http_message_get_request_path(message.get(), &signed_path);
+  return connection.config().scheme + "://" + authority + std::string(View(signed_path));
 }
 
 }  // namespace s3native::crt

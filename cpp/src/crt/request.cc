@@ -1,9 +1,9 @@
-#include "crt/direct_request.h"
+#include "crt/request.h"
 
 #include <aws/s3/s3.h>
-#include <time.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 #include <utility>
 
@@ -14,6 +14,7 @@
 #include "retry_policy.h"
 #include "s3native/stats.h"
 #include "sigv4.h"
+#include "time_format.h"
 
 namespace s3native::crt {
 namespace {
@@ -31,12 +32,12 @@ double Random() {
 
 // What all requests share: credentials, signature, the exchange, error documents, retries.
 template <typename T>
-class DirectRequest : public Operation,
+class RequestRunner : public Operation,
                       public Exchange,
-                      public std::enable_shared_from_this<DirectRequest<T>> {
+                      public std::enable_shared_from_this<RequestRunner<T>> {
  public:
-  DirectRequest(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                MetaRequest request, Completion<T> done)
+  RequestRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                Request request, Completion<T> done)
       : request_(std::move(request)),
         connection_(std::move(connection)),
         pool_(std::move(pool)),
@@ -61,7 +62,9 @@ class DirectRequest : public Operation,
   std::string Head() override {
     const std::string authority =
         RequestAuthority(connection_->config(), request_.context.url.bucket);
-    const RequestHead head{request_.method, request_.path, authority, request_.headers};
+    const bool through_proxy = connection_->proxy() && connection_->config().scheme == "http";
+    const std::string origin = through_proxy ? "http://" + authority : "";
+    const RequestHead head{request_.method, request_.path, authority, request_.headers, origin};
     std::string text;
     if (connection_->credentials().anonymous()) {
       text = UnsignedHead(head);
@@ -70,11 +73,13 @@ class DirectRequest : public Operation,
       const SigningCredentials signing{View(aws_credentials_get_access_key_id(credentials)),
                                        View(aws_credentials_get_secret_access_key(credentials)),
                                        View(aws_credentials_get_session_token(credentials))};
-      text = connection_->signer().Sign(head, signing, time(nullptr));
+      signed_at_s_ = connection_->NowSeconds();
+      text = connection_->signer().Sign(head, signing, signed_at_s_);
     }
     const std::string_view method = request_.method;
     if (method == "PUT" || method == "POST")
       text.append("content-length: ").append(std::to_string(Body().size)).append("\r\n");
+    if (through_proxy) text += connection_->proxy_authorization();
     return text.append("\r\n");
   }
 
@@ -85,6 +90,7 @@ class DirectRequest : public Operation,
 
   std::optional<BodyPlace> OnHead(const HttpHead& head, uint64_t size) override {
     status_ = head.status;
+    if (status_ == 403) server_time_ms_ = ParseHttpDate(head.Header("date"));
     for (const auto& [name, value] : head.headers) headers_.Add(name, value);
     if (!IsHeadRequest()) headers_.content_length = size;
     return status_ / 100 == 2 ? Destination(size) : ForDocument(size, kMaxError);
@@ -101,7 +107,10 @@ class DirectRequest : public Operation,
     // The server had closed a connection that was waiting for work.
     if (crt_code == AWS_ERROR_HTTP_CONNECTION_CLOSED) return SendAgain();
     ++attempts_;
-    if (crt_code == AWS_ERROR_SUCCESS && status_ / 100 == 2) return Arrived();
+    if (crt_code == AWS_ERROR_SUCCESS && status_ / 100 == 2) {
+      connection_->retry_budget().Return(attempts_ > 1);
+      return Arrived();
+    }
     Fail(refusal_ != 0 ? refusal_ : crt_code);
   }
 
@@ -138,15 +147,22 @@ class DirectRequest : public Operation,
     failure.request_id = headers_.request_id;
     failure.attempts = attempts_;
     Error error = ClassifyFailure(failure, request_.context);
+    if (static_cast<uint32_t>(attempts_) < connection_->config().max_attempts && WasMistimed())
+      return SendAgain();
     // Bytes that were damaged on the way may be damaged once; the second time it is the checksum.
     const bool refused = error.code == ErrorCode::kIntegrity && status_ / 100 == 4;
     const uint32_t most = std::min(connection_->config().max_attempts, refused ? 2u : UINT32_MAX);
-    if (error.retryable && static_cast<uint32_t>(attempts_) < most) return WaitAndRetry();
+    if (error.retryable && static_cast<uint32_t>(attempts_) < most) {
+      if (connection_->config().retry_mode == RetryMode::kLegacy ||
+          connection_->retry_budget().Take())
+        return WaitAndRetry();
+      error.message += "; it is not tried again because too many requests fail";
+    }
     GlobalCounters().failures.fetch_add(1, std::memory_order_relaxed);
     Complete(std::move(error));
   }
 
-  MetaRequest request_;
+  Request request_;
   // Written by the event loop while the exchange is on a connection.
   int status_ = 0;
   ObjectHeaders headers_;
@@ -174,6 +190,15 @@ class DirectRequest : public Operation,
   void SendAgain() {
     Reset();
     pool_->Submit(this->shared_from_this());
+  }
+
+  // Whether it was refused and another signature, by a clock that has been corrected since, may be
+  // accepted: once. Of requests in flight together only the first one corrects the clock.
+  bool WasMistimed() {
+    if (status_ != 403 || signed_at_s_ == 0 || server_time_ms_ == 0 || clock_checked_) return false;
+    clock_checked_ = true;
+    connection_->CheckClock(server_time_ms_ / 1000);
+    return std::abs(connection_->NowSeconds() - signed_at_s_) > 60;
   }
 
   void WaitAndRetry() {
@@ -205,6 +230,9 @@ class DirectRequest : public Operation,
   std::shared_ptr<aws_credentials> credentials_;
 
   int attempts_ = 0;
+  int64_t signed_at_s_ = 0;
+  int64_t server_time_ms_ = 0;  // of a refusal, by the server's clock
+  bool clock_checked_ = false;
   int refusal_ = 0;  // the CRT's code for what is wrong with the response
 
   std::mutex mutex_;  // guards the two below
@@ -212,11 +240,11 @@ class DirectRequest : public Operation,
   bool waiting_ = false;  // for the next attempt
 };
 
-class GetRunner final : public DirectRequest<GetResult> {
+class GetRunner final : public RequestRunner<GetResult> {
  public:
-  GetRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool, DirectGet get,
+  GetRunner(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool, Get get,
             Completion<GetResult> done)
-      : DirectRequest(std::move(connection), std::move(pool), std::move(get.request),
+      : RequestRunner(std::move(connection), std::move(pool), std::move(get.request),
                       std::move(done)),
         get_(std::move(get.get)),
         on_object_(std::move(get.on_object)) {}
@@ -277,9 +305,9 @@ class GetRunner final : public DirectRequest<GetResult> {
   uint64_t received_ = 0;
 };
 
-class DocumentRunner final : public DirectRequest<MetaResponse> {
+class DocumentRunner final : public RequestRunner<Response> {
  public:
-  using DirectRequest::DirectRequest;
+  using RequestRunner::RequestRunner;
 
   bool IsHeadRequest() const override { return request_.method == std::string_view("HEAD"); }
   bool IsUrgent() const override { return true; }
@@ -294,16 +322,16 @@ class DocumentRunner final : public DirectRequest<MetaResponse> {
       return Fail(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
     // A server that cannot know yet how its work will end says 200 first.
     if (IsErrorDocument(document_)) return Fail(0);
-    MetaResponse response;
+    Response response;
     response.headers = std::move(headers_);
     response.body = std::move(document_);
     Complete(std::move(response));
   }
 };
 
-class PutRunner final : public DirectRequest<PutResult> {
+class PutRunner final : public RequestRunner<PutResult> {
  public:
-  using DirectRequest::DirectRequest;
+  using RequestRunner::RequestRunner;
 
  private:
   // S3 answers a PUT with headers only; a document would have to be understood.
@@ -321,24 +349,24 @@ class PutRunner final : public DirectRequest<PutResult> {
 
 }  // namespace
 
-OperationPtr StartDirectGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            DirectGet get, Completion<GetResult> done) {
+OperationPtr StartGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                      Get get, Completion<GetResult> done) {
   auto runner = std::make_shared<GetRunner>(std::move(connection), std::move(pool), std::move(get),
                                             std::move(done));
   runner->Start();
   return runner;
 }
 
-OperationPtr StartDirectPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                            MetaRequest request, Completion<PutResult> done) {
+OperationPtr StartPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                      Request request, Completion<PutResult> done) {
   auto runner = std::make_shared<PutRunner>(std::move(connection), std::move(pool),
                                             std::move(request), std::move(done));
   runner->Start();
   return runner;
 }
 
-OperationPtr StartDirect(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
-                         MetaRequest request, Completion<MetaResponse> done) {
+OperationPtr StartRequest(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
+                          Request request, Completion<Response> done) {
   auto runner = std::make_shared<DocumentRunner>(std::move(connection), std::move(pool),
                                                  std::move(request), std::move(done));
   runner->Start();
