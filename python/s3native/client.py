@@ -15,6 +15,8 @@ from s3native import _core
 if TYPE_CHECKING:
     from collections.abc import Buffer as BufferLike  # type: ignore[attr-defined,unused-ignore]
 
+    from typing_extensions import Self
+
 ByteRange = tuple[int, int | None]
 """Half-open [start, end); end None means to the object's end."""
 
@@ -84,6 +86,7 @@ class Client:
 
     Every option left out comes from the environment, then the AWS profile, then the default.
     `client.config` shows what was chosen and why. No request is sent until an operation is called.
+    A client may be used from any thread, in `with`, and beside clients with other options.
 
     Args:
         endpoint: "HOST:PORT" or "http(s)://HOST:PORT" of an S3 server; default Amazon.
@@ -100,7 +103,8 @@ class Client:
             default a quarter of the machine's memory, 256 MiB to 4 GiB.
         event_loops: I/O threads; default half the cores, at least 2.
         connect_timeout_ms: default 3000.
-        stall_timeout_s: a connection without a byte for so long is given up; default 30.
+        stall_timeout_s: a connection without a byte for so long, or with less than 1 KiB/s of a
+            body, is given up; default 30.
         total_timeout_s: bound on each call; default none.
         max_attempts: default 10. retry_mode: "standard", "adaptive" or "legacy".
         request_checksum, response_checksum: "when_supported" (default) or "when_required".
@@ -108,6 +112,9 @@ class Client:
     Raises:
         ValueError: an argument, environment variable or profile file that makes no sense.
     """
+
+    closed: bool = False
+    """Whether `close` has been called."""
 
     def __init__(
         self,
@@ -143,13 +150,31 @@ class Client:
     def __getattr__(self, name: str) -> Any:
         if name != "_engine":
             raise AttributeError(f"'Client' object has no attribute {name!r}")
+        if self.closed:
+            raise ValueError("this client is closed")
         self._engine = _core.Client(self._options)  # first use in a forked child
         return self._engine
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_client, (self._options,)
 
+    def close(self) -> None:
+        """Let go of the connections; what is under way in other threads still ends well.
+
+        Afterwards every operation raises ValueError. Closing again does nothing.
+        """
+        self.closed = True
+        self.__dict__.pop("_engine", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
+        if self.closed:
+            return "<s3native.Client, closed>"
         return f"<s3native.Client for {self.config.values['endpoint']}>"
 
     @property

@@ -25,7 +25,7 @@ from raw_object import (
     serve,
     within,
 )
-from raw_server import Answer, Line, RawServer, Request, chunked, pieces
+from raw_server import Answer, Line, RawServer, Request, chunked, pieces, response
 
 
 def stalls_at_once(request: Request, line: Line) -> None:
@@ -103,9 +103,48 @@ def test_a_stalled_request_is_sent_again() -> None:
         assert bytes(client.get(URL, range=RANGE)) == DATA[slice(*RANGE)]
 
 
-@pytest.mark.parametrize("size", [1000, 400_000], ids=["short", "long"])
+@pytest.mark.parametrize("method", ["get", "put"])
+def test_a_trickle_is_abandoned(transport: Transport, method: str) -> None:
+    """Less than 1 KiB a second is as good as nothing: the next connection may be better."""
+    body = content(16 << 20)  # more than a socket holds
+
+    def answer(request: Request, line: Line) -> None:
+        if request.index != 0:
+            return serve(request, line)
+        if method == "get":
+            return line.send(*pieces(reply_to(request).text(), [60_000, *[20] * 100]), pause=0.05)
+        for _ in range(100):
+            line.take(20)
+            line.wait(0.05)
+        return line.reset()
+
+    with RawServer(answer, **transport.server) as server, within(3):
+        options = {"stall_timeout_s": 1, "max_attempts": 2, "part_size": 32 << 20}
+        client = connect(server, **options, **transport.client)
+        if method == "get":
+            assert bytes(client.get(URL, range=RANGE)) == DATA[slice(*RANGE)]
+        else:
+            client.put(URL, body)
+        assert len(server.requests) == 2
+
+
+def test_blanks_before_a_document_are_waited_for() -> None:
+    """So servers say that a long copy, say, is still under way."""
+    document = b'<CopyObjectResult><ETag>"copied"</ETag></CopyObjectResult>'
+
+    def answer(request: Request, line: Line) -> None:
+        if request.method == "HEAD":
+            return serve(request, line)
+        line.send(response(200, content_length=None, transfer_encoding="chunked"))
+        line.send(*[chunked(b" ")[:-5]] * 10, pause=0.3)
+        return line.send(chunked(document))
+
+    with RawServer(answer) as server:
+        assert connect(server, stall_timeout_s=1).copy(URL, "s3://bucket/copy").etag == '"copied"'
+
+
+@pytest.mark.parametrize("size", [4000, 400_000], ids=["short", "long"])
 def test_slow_is_not_stalled(transport: Transport, size: int) -> None:
-    """Bytes that come are progress, however few."""
     data = content(size)
 
     def answer(request: Request, line: Line) -> None:

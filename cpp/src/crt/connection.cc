@@ -9,24 +9,6 @@
 namespace s3native::crt {
 namespace {
 
-Result<TlsContext> MakeTlsContext(const Config& config) {
-  aws_tls_ctx_options options;
-  aws_tls_ctx_options_init_default_client(&options, Allocator());
-  aws_tls_ctx_options_set_minimum_tls_version(&options, AWS_IO_TLSv1_2);
-  aws_tls_ctx_options_set_verify_peer(&options, config.verify_ssl);
-  TlsContext context;
-  bool trusted = true;
-  if (config.verify_ssl && !config.ca_bundle.empty()) {
-    trusted = aws_tls_ctx_options_override_default_trust_store_from_path(
-                  &options, nullptr, config.ca_bundle.c_str()) == AWS_OP_SUCCESS;
-  }
-  if (trusted) context.reset(aws_tls_client_ctx_new(Allocator(), &options));
-  const int failure = aws_last_error();
-  aws_tls_ctx_options_clean_up(&options);
-  if (context) return context;
-  return TlsSetupError(config.ca_bundle, aws_error_str(failure));
-}
-
 // "Proxy-Authorization: Basic ..." as a line, or nothing without a user.
 std::string BasicAuthorization(const Proxy& proxy) {
   if (proxy.user.empty()) return {};
@@ -69,16 +51,13 @@ void Connection::CheckClock(int64_t server_s) {
 
 Status Connection::Connect() {
   runtime_ = Runtime::Get(config_.event_loops);
-  Result<TlsContext> tls = MakeTlsContext(config_);
-  if (!tls.ok()) return tls.error();
-  tls_ = std::move(tls).value();
   if (config_.scheme == "https") {
     auto settings = TlsSettings::Create(config_);
     if (!settings.ok()) return settings.error();
     tls_settings_ = std::move(settings).value();
   }
   signer_ = std::make_unique<RequestSigner>(config_.region);
-  auto credentials = CredentialsSource::Create(config_, *runtime_, tls_.get());
+  auto credentials = CredentialsSource::Create(config_, *runtime_);
   if (!credentials.ok()) return credentials.error();
   credentials_ = std::move(credentials).value();
 

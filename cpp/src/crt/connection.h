@@ -50,7 +50,6 @@ class Connection {
 
   Config config_;
   std::shared_ptr<Runtime> runtime_;
-  TlsContext tls_;
   std::shared_ptr<TlsSettings> tls_settings_;
   std::unique_ptr<RequestSigner> signer_;
   RetryBudget retry_budget_;

@@ -52,6 +52,25 @@ class ChainBuilder {
   std::vector<CredentialsProvider> providers_;
 };
 
+// Reading the trust store takes 10 ms of CPU: only for providers.
+Result<TlsContext> MakeTlsContext(const Config& config) {
+  aws_tls_ctx_options options;
+  aws_tls_ctx_options_init_default_client(&options, Allocator());
+  aws_tls_ctx_options_set_minimum_tls_version(&options, AWS_IO_TLSv1_2);
+  aws_tls_ctx_options_set_verify_peer(&options, config.verify_ssl);
+  TlsContext context;
+  bool trusted = true;
+  if (config.verify_ssl && !config.ca_bundle.empty()) {
+    trusted = aws_tls_ctx_options_override_default_trust_store_from_path(
+                  &options, nullptr, config.ca_bundle.c_str()) == AWS_OP_SUCCESS;
+  }
+  if (trusted) context.reset(aws_tls_client_ctx_new(Allocator(), &options));
+  const int failure = aws_last_error();
+  aws_tls_ctx_options_clean_up(&options);
+  if (context) return context;
+  return TlsSetupError(config.ca_bundle, aws_error_str(failure));
+}
+
 // Everything a profile can name: static keys, assume-role (source_profile or credential_source),
 // process, SSO.
 void AddProfileProviders(const Config& config, const Runtime& runtime, aws_tls_ctx* tls,
@@ -95,10 +114,8 @@ void AddMachineProviders(const Config& config, const Runtime& runtime, aws_tls_c
 }  // namespace
 
 Result<std::shared_ptr<CredentialsSource>> CredentialsSource::Create(const Config& config,
-                                                                     const Runtime& runtime,
-                                                                     aws_tls_ctx* tls) {
+                                                                     const Runtime& runtime) {
   auto source = std::make_shared<CredentialsSource>();
-  ChainBuilder chain;
   switch (config.credentials_kind) {
     case CredentialsKind::kAnonymous:
       source->anonymous_ = true;
@@ -113,13 +130,16 @@ Result<std::shared_ptr<CredentialsSource>> CredentialsSource::Create(const Confi
       source->refresh_at_unix_s_ = 0;
       return source;
     case CredentialsKind::kDefaultChain:
-      AddProfileProviders(config, runtime, tls, &chain);
-      AddMachineProviders(config, runtime, tls, &chain);
-      break;
     case CredentialsKind::kProfile:
-      AddProfileProviders(config, runtime, tls, &chain);
       break;
   }
+  Result<TlsContext> tls = MakeTlsContext(config);
+  if (!tls.ok()) return std::move(tls).error();
+  source->tls_ = std::move(tls).value();
+  ChainBuilder chain;
+  AddProfileProviders(config, runtime, source->tls_.get(), &chain);
+  if (config.credentials_kind == CredentialsKind::kDefaultChain)
+    AddMachineProviders(config, runtime, source->tls_.get(), &chain);
   source->provider_ = chain.Build();
   source->missing_ = source->provider_ == nullptr;
   return source;

@@ -19,8 +19,7 @@ using CredentialsFound = std::function<void(Result<std::shared_ptr<aws_credentia
 class CredentialsSource {
  public:
   static Result<std::shared_ptr<CredentialsSource>> Create(const Config& config,
-                                                           const Runtime& runtime,
-                                                           aws_tls_ctx* tls);
+                                                           const Runtime& runtime);
 
   // The provider to sign with, or nullptr when Current() gives the credentials.
   aws_credentials_provider* provider() const { return provider_.get(); }
@@ -38,6 +37,7 @@ class CredentialsSource {
  private:
   Result<std::shared_ptr<aws_credentials>> Refresh();
 
+  TlsContext tls_;  // for the providers that ask a service
   CredentialsProvider provider_;
   bool anonymous_ = false;
   bool missing_ = false;  // nothing to sign with

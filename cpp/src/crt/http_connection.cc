@@ -27,6 +27,9 @@ constexpr size_t kMaxText = 32 * 1024 * 1024;
 constexpr size_t kWriteSlice = 256 * 1024;
 // Checks for a stall in a stall timeout.
 constexpr uint64_t kStallChecks = 4;
+// A body that moves more slowly than this, through a whole stall timeout, is as good as stalled: 8
+// MiB would take two hours.
+constexpr uint64_t kTrickleBytesPerSecond = 1024;
 // Bytes that must have arrived to wake up for, in a long body: a third less system time than waking
 // up for each segment.
 constexpr int kLowWater = 256 * 1024;
@@ -540,7 +543,10 @@ void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_
     // A slow server's bytes may wait below the low water mark.
     if (self->progress_ == progress && self->state_ == State::kBusy) self->ReceiveAll();
     if (self->state_ == State::kClosed) return;
-    const uint64_t still = self->progress_ == progress ? quiet + 1 : 0;
+    // Before a head a server may work for long, and send blanks so as to be waited for.
+    const bool body_moves = self->in_body_ || !self->body_sent_;
+    const uint64_t least = body_moves ? interval_ms * kTrickleBytesPerSecond / 1000 : 1;
+    const uint64_t still = self->progress_ - progress < least ? quiet + 1 : 0;
     if (still > kStallChecks) return self->Fail(AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
     self->WatchAgain(interval_ms, self->progress_, still);
   });
