@@ -383,7 +383,9 @@ def test_many_connections_that_each_serve_once() -> None:
     with RawServer(answer) as server:
         client = connect(server, max_connections=4, part_size=PART // 16)
         assert bytes(client.get(URL, range=(0, SIZE))) == DATA
-        assert server.connections == len(server.requests) == -(-SIZE // (PART // 16))
+        assert len(server.requests) == -(-SIZE // (PART // 16))
+        # Another connection may have taken what one was opened for.
+        assert 0 <= server.connections - len(server.requests) <= 4
 
 
 def test_a_server_that_goes_away_while_requests_wait() -> None:
