@@ -201,6 +201,7 @@ void HttpConnection::TakeTunnel(int crt_code) {
     size_t received = 0;
     const int failure = Receive(text_.data() + text_size_, text_.size() - text_size_, &received);
     if (failure == AWS_IO_READ_WOULD_BLOCK && crt_code == AWS_ERROR_SUCCESS) return;
+    if (failure == AWS_IO_READ_WOULD_BLOCK) return Fail(crt_code);
     if (failure != AWS_ERROR_SUCCESS) return Fail(failure);
     text_size_ += received;
     parsed = ParseHttpHead({text_.data(), text_size_}, &head_);

@@ -147,8 +147,10 @@ class RequestRunner : public Operation,
     failure.request_id = headers_.request_id;
     failure.attempts = attempts_;
     Error error = ClassifyFailure(failure, request_.context);
-    if (static_cast<uint32_t>(attempts_) < connection_->config().max_attempts && WasMistimed())
+    if (static_cast<uint32_t>(attempts_) < connection_->config().max_attempts && WasMistimed()) {
+      GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
       return SendAgain();
+    }
     // Bytes that were damaged on the way may be damaged once; the second time it is the checksum.
     const bool refused = error.code == ErrorCode::kIntegrity && status_ / 100 == 4;
     const uint32_t most = std::min(connection_->config().max_attempts, refused ? 2u : UINT32_MAX);
