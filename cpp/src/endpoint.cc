@@ -186,9 +186,12 @@ bool UsesPathStyle(const Config& config, std::string_view bucket) {
   return config.scheme == "https" && bucket.find('.') != std::string_view::npos;
 }
 
+std::string HostInUrl(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
 std::string RequestAuthority(const Config& config, const std::string& bucket) {
-  std::string authority = config.host;
-  if (authority.find(':') != std::string::npos) authority = "[" + authority + "]";
+  std::string authority = HostInUrl(config.host);
   if (!bucket.empty() && !UsesPathStyle(config, bucket)) authority = bucket + "." + authority;
   if (config.port != DefaultPort(config.scheme)) authority += ":" + std::to_string(config.port);
   return authority;

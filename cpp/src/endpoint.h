@@ -44,4 +44,7 @@ bool IsGoogleHost(std::string_view host);
 // Whether a request for `bucket` carries it in the path rather than in the host name.
 bool UsesPathStyle(const Config& config, std::string_view bucket);
 
+// The host as it stands in a URL: IPv6 in brackets.
+std::string HostInUrl(const std::string& host);
+
 }  // namespace s3native

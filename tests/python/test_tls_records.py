@@ -25,12 +25,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def settings(certificates: Certificates) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.certificate, certificates.private_key)
-    return context
-
-
 def aes_128(context: ssl.SSLContext) -> None:
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
 
@@ -41,6 +35,15 @@ def aes_256(context: ssl.SSLContext) -> None:
 
 def tls_1_2(context: ssl.SSLContext) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+
+def settings(
+    certificates: Certificates, kind: Callable[[ssl.SSLContext], None] = aes_256
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate, certificates.private_key)
+    kind(context)
+    return context
 
 
 KINDS = {
@@ -54,8 +57,6 @@ KINDS = {
 def test_records_of_every_size(
     certificates: Certificates, kind: Callable[[ssl.SSLContext], None]
 ) -> None:
-    context = settings(certificates)
-    kind(context)
     sizes = random.Random(1)
     ciphers = set()
 
@@ -65,7 +66,7 @@ def test_records_of_every_size(
         edges = [1, 2, RECORD - 1, RECORD, RECORD + 1]
         line.send(*pieces(reply, (sizes.choice([*edges, sizes.randrange(1, 300)]) for _ in reply)))
 
-    with RawServer(answer, tls=context) as server:
+    with RawServer(answer, tls=settings(certificates, kind)) as server:
         client = connect(server, ca_bundle=str(certificates.ca_bundle))
         for _ in range(5):
             assert bytes(client.get(URL)) == DATA
@@ -81,8 +82,6 @@ def test_records_of_every_size(
 def test_bodies_are_sent(
     certificates: Certificates, kind: Callable[[ssl.SSLContext], None]
 ) -> None:
-    context = settings(certificates)
-    kind(context)
     received = {}
 
     def answer(request: Request, line: Line) -> None:
@@ -90,7 +89,7 @@ def test_bodies_are_sent(
         line.send(reply_to(request).text())
 
     sent = {f"/bucket/{size}": content(size) for size in (0, 1, RECORD, RECORD + 1, 5_000_000)}
-    with RawServer(answer, tls=context) as server:
+    with RawServer(answer, tls=settings(certificates, kind)) as server:
         client = connect(server, ca_bundle=str(certificates.ca_bundle), part_size=8 << 20)
         for path, data in sent.items():
             client.put(f"s3:/{path}", data)

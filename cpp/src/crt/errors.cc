@@ -56,31 +56,19 @@ Cause CauseOfConnection(int crt_code) {
 Cause CauseOfCrtCode(int crt_code) {
   switch (crt_code) {
     case AWS_ERROR_S3_CANCELED:
-    case AWS_ERROR_S3_PAUSED:
       return {ErrorCode::kCancelled, false, "it was cancelled"};
     case AWS_ERROR_S3_OBJECT_MODIFIED:
-    case AWS_ERROR_S3_FILE_MODIFIED:
       return {ErrorCode::kPreconditionFailed, false,
               "the object was overwritten during the read: start again"};
     case AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH:
       return {ErrorCode::kIntegrity, true, "the bytes received do not match the object's checksum"};
-    case AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH:
     case AWS_ERROR_S3_INVALID_CONTENT_RANGE_HEADER:
     case AWS_ERROR_S3_MISSING_CONTENT_RANGE_HEADER:
     case AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER:
-    case AWS_ERROR_S3_MISSING_CONTENT_LENGTH_HEADER:
     case AWS_ERROR_S3_MISSING_ETAG:
-    case AWS_ERROR_S3_MISSING_UPLOAD_ID:
     case AWS_ERROR_HTTP_PROTOCOL_ERROR:
       return {ErrorCode::kIntegrity, true,
               "the response was not what S3 promises: check that this is an S3 endpoint"};
-    case AWS_ERROR_S3_SLOW_DOWN:
-      return {ErrorCode::kThrottled, true,
-              "the server asks to slow down: lower the concurrency or wait"};
-    case AWS_ERROR_S3_INTERNAL_ERROR:
-    case AWS_ERROR_S3_NON_RECOVERABLE_ASYNC_ERROR:
-      return {ErrorCode::kUnavailable, true, "the server failed: try again later"};
-    case AWS_ERROR_S3_REQUEST_TIMEOUT:
     case AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT:
     case AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE:
       return {ErrorCode::kTimeout, true,
@@ -88,8 +76,6 @@ Cause CauseOfCrtCode(int crt_code) {
     case AWS_ERROR_SHORT_BUFFER:
       return {ErrorCode::kInvalidArgument, false,
               "the buffer is smaller than the range or object: pass a larger one"};
-    case AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED:
-      return {ErrorCode::kAccessDenied, false, "this machine's clock is wrong: set it"};
     default:
       break;
   }
@@ -189,15 +175,6 @@ ErrorDocument ParseErrorDocument(std::string_view body) {
   return document;
 }
 
-// The code where the CRT keeps its meaning but not the document: after the last retry, and for
-// ranges.
-std::string CodeOfFailure(int crt_code, int status) {
-  if (crt_code == AWS_ERROR_S3_SLOW_DOWN) return "SlowDown";
-  if (crt_code == AWS_ERROR_S3_INTERNAL_ERROR && status == 500) return "InternalError";
-  if (status == 416) return "InvalidRange";
-  return {};
-}
-
 // The status of an error that arrives after a 200, when the work took the server long.
 int StatusOfLateError(std::string_view s3_code) {
   if (s3_code == "AccessDenied") return 403;
@@ -251,7 +228,7 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
     error.message = Describe(error, context, aws_error_str(failure.crt_code), cause.hint);
     return error;
   }
-  if (document.code.empty()) document.code = CodeOfFailure(failure.crt_code, failure.http_status);
+  if (document.code.empty() && failure.http_status == 416) document.code = "InvalidRange";
   const int status = told_late ? StatusOfLateError(document.code) : failure.http_status;
   Cause cause = CauseOfStatus(status, document.code);
   if (IsConflictOverBucket(document.code))

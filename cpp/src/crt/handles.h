@@ -29,7 +29,6 @@ using EventLoopGroup =
 using HostResolver = std::unique_ptr<aws_host_resolver, Releaser<aws_host_resolver_release>>;
 using Bootstrap = std::unique_ptr<aws_client_bootstrap, Releaser<aws_client_bootstrap_release>>;
 using TlsContext = std::unique_ptr<aws_tls_ctx, Releaser<aws_tls_ctx_release>>;
-using CredentialsHandle = std::unique_ptr<aws_credentials, Releaser<aws_credentials_release>>;
 using CredentialsProvider =
     std::unique_ptr<aws_credentials_provider, Releaser<aws_credentials_provider_release>>;
 using HttpMessage = std::unique_ptr<aws_http_message, Releaser<aws_http_message_release>>;

@@ -184,9 +184,7 @@ void HttpConnection::Connected(int crt_code) {
 }
 
 void HttpConnection::AskForTunnel() {
-  const bool v6 = host_.find(':') != std::string::npos;
-  const std::string target =
-      (v6 ? "[" + host_ + "]" : host_) + ":" + std::to_string(settings_->config().port);
+  const std::string target = HostInUrl(host_) + ":" + std::to_string(settings_->config().port);
   const std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n" +
                            settings_->proxy_authorization() + "\r\n";
   tunnelling_ = true;
@@ -217,7 +215,7 @@ void HttpConnection::TakeTunnel(int crt_code) {
 void HttpConnection::StartTls() {
   tls_ = std::make_unique<TlsStream>(
       settings_->tls_settings(), host_, socket_.io_handle.data.fd,
-      [this](const char* data, size_t size) {
+      [this](const uint8_t* data, size_t size) {
         writing_ = true;
         const aws_byte_cursor cursor = aws_byte_cursor_from_array(data, size);
         // A failure reaches OnReadable as well.

@@ -349,30 +349,30 @@ class PutRunner final : public RequestRunner<PutResult> {
   }
 };
 
+template <typename Runner, typename... Arguments>
+OperationPtr Run(Arguments&&... arguments) {
+  auto runner = std::make_shared<Runner>(std::forward<Arguments>(arguments)...);
+  runner->Start();
+  return runner;
+}
+
 }  // namespace
 
 OperationPtr StartGet(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                       Get get, Completion<GetResult> done) {
-  auto runner = std::make_shared<GetRunner>(std::move(connection), std::move(pool), std::move(get),
-                                            std::move(done));
-  runner->Start();
-  return runner;
+  return Run<GetRunner>(std::move(connection), std::move(pool), std::move(get), std::move(done));
 }
 
 OperationPtr StartPut(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                       Request request, Completion<PutResult> done) {
-  auto runner = std::make_shared<PutRunner>(std::move(connection), std::move(pool),
-                                            std::move(request), std::move(done));
-  runner->Start();
-  return runner;
+  return Run<PutRunner>(std::move(connection), std::move(pool), std::move(request),
+                        std::move(done));
 }
 
 OperationPtr StartRequest(std::shared_ptr<Connection> connection, std::shared_ptr<HttpPool> pool,
                           Request request, Completion<Response> done) {
-  auto runner = std::make_shared<DocumentRunner>(std::move(connection), std::move(pool),
-                                                 std::move(request), std::move(done));
-  runner->Start();
-  return runner;
+  return Run<DocumentRunner>(std::move(connection), std::move(pool), std::move(request),
+                             std::move(done));
 }
 
 }  // namespace s3native::crt

@@ -1,6 +1,5 @@
 #include "crt/runtime.h"
 
-#include <aws/io/channel.h>
 #include <aws/s3/s3.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -10,11 +9,6 @@
 
 namespace s3native::crt {
 namespace {
-
-// Bytes per socket read and write. The CRT's 16 KiB costs twice the CPU: at 128 KiB a GET costs
-// what a bare recv loop does, TLS included; beyond 256 KiB the fragments fall out of the cache
-// (docs/performance.md has the measurements).
-constexpr size_t kChannelFragmentSize = 128 * 1024;
 
 struct Shared {
   std::mutex mutex;
@@ -34,7 +28,6 @@ aws_allocator* Allocator() {
   static aws_allocator* allocator = [] {
     aws_allocator* fresh = aws_default_allocator();
     aws_s3_library_init(fresh);
-    g_aws_channel_max_fragment_size = kChannelFragmentSize;
     // Forking while another thread holds the registry would leave the child's copy locked.
     pthread_atfork([] { GetShared().mutex.lock(); }, [] { GetShared().mutex.unlock(); },
                    [] { GetShared().mutex.unlock(); });

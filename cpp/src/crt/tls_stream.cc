@@ -78,7 +78,7 @@ TlsSettings::~TlsSettings() {
 }
 
 TlsStream::TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket,
-                     std::function<void(const char*, size_t)> send_rest)
+                     std::function<void(const uint8_t*, size_t)> send_rest)
     : settings_(std::move(settings)),
       socket_(socket),
       send_rest_(std::move(send_rest)),
@@ -115,20 +115,24 @@ int TlsStream::OnSend(void* self, const uint8_t* data, uint32_t size) {
     errno = EAGAIN;
     return -1;
   }
-  return static_cast<int>(stream->Write(data, size));
+  const ssize_t sent = stream->SendNow(data, size);
+  if (sent < 0) return -1;
+  stream->rest_.assign(data + sent, data + size);
+  stream->SendLater(stream->rest_.data(), stream->rest_.size());
+  return static_cast<int>(size);
 }
 
-// Sends, or hands on to send later, what is given. Its size, or -1.
-ssize_t TlsStream::Write(const uint8_t* data, size_t size) {
+// What the socket takes at once, or -1.
+ssize_t TlsStream::SendNow(const uint8_t* data, size_t size) {
   const ssize_t sent = send(socket_, data, size, MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return -1;
-  const size_t done = sent < 0 ? 0 : static_cast<size_t>(sent);
-  if (done < size) {
-    rest_.assign(reinterpret_cast<const char*>(data) + done, size - done);
-    rest_pending_ = true;
-    send_rest_(rest_.data(), rest_.size());
-  }
-  return static_cast<ssize_t>(size);
+  if (sent >= 0) return sent;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+}
+
+// The bytes must stay where they are until OnRestSent.
+void TlsStream::SendLater(const uint8_t* data, size_t size) {
+  rest_pending_ = size != 0;
+  if (rest_pending_) send_rest_(data, size);
 }
 
 // Reads the socket; the result is recv's.
@@ -211,7 +215,6 @@ TlsStatus TlsStream::TakeOver() {
   to_server_ = cipher(kSerializedFixedSize, kClientSequenceAt);
   from_server_ = cipher(kSerializedFixedSize + secret_size, kServerSequenceAt);
   OPENSSL_cleanse(state.data(), state.size());
-  output_.resize(kOutputSize);
   connection_.reset();
   return TlsStatus::kDone;
 }
@@ -305,6 +308,7 @@ TlsStatus TlsStream::TakeHandshake(const uint8_t* data, size_t size) {
 }
 
 bool TlsStream::Seal(RecordType type, const uint8_t* data, size_t size) {
+  output_.resize(std::max(output_.size(), output_size_ + size + kRecordOverhead));
   const size_t sealed = to_server_->Seal(type, data, size, output_.data() + output_size_);
   output_size_ += sealed;
   return sealed != 0;
@@ -328,7 +332,9 @@ TlsStatus TlsStream::SendRecords(const uint8_t* data, size_t size, size_t* sent)
     if (!Seal(RecordType::kApplicationData, data + taken, count)) return TlsStatus::kFailed;
     taken += count;
   }
-  if (Write(output_.data(), output_size_) < 0) return TlsStatus::kClosed;
+  const ssize_t done = SendNow(output_.data(), output_size_);
+  if (done < 0) return TlsStatus::kClosed;
+  SendLater(output_.data() + done, output_size_ - static_cast<size_t>(done));
   *sent += taken;
   return TlsStatus::kDone;
 }

@@ -44,7 +44,7 @@ class TlsStream {
   // `send_rest` takes over the bytes that the socket would not accept at once; until it reports
   // them sent with OnRestSent, nothing more is sent.
   TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket,
-            std::function<void(const char* data, size_t size)> send_rest);
+            std::function<void(const uint8_t* data, size_t size)> send_rest);
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
@@ -72,16 +72,17 @@ class TlsStream {
   TlsStatus SendRecords(const uint8_t* data, size_t size, size_t* sent);
   // Adds a record to the output.
   bool Seal(RecordType type, const uint8_t* data, size_t size);
-  ssize_t Write(const uint8_t* data, size_t size);
+  ssize_t SendNow(const uint8_t* data, size_t size);
+  void SendLater(const uint8_t* data, size_t size);
 
   const std::shared_ptr<TlsSettings> settings_;
   const int socket_;
-  const std::function<void(const char*, size_t)> send_rest_;
+  const std::function<void(const uint8_t*, size_t)> send_rest_;
   std::unique_ptr<s2n_connection, Releaser<s2n_connection_free>> connection_;  // null: taken over
   std::vector<uint8_t> input_;  // encrypted, from input_begin_ to input_end_
   size_t input_begin_ = 0;
   size_t input_end_ = 0;
-  std::string rest_;
+  std::vector<uint8_t> rest_;  // of what s2n sent
   bool rest_pending_ = false;
 
   // Once s2n has negotiated.
@@ -89,8 +90,8 @@ class TlsStream {
   std::unique_ptr<RecordCipher> to_server_;
   size_t plain_begin_ = 0;  // in input_: decrypted there, and not taken yet
   size_t plain_end_ = 0;
-  std::string handshake_;  // the begin of a message
-  std::vector<uint8_t> output_;
+  std::string handshake_;        // the begin of a message
+  std::vector<uint8_t> output_;  // records; untouched while the rest of them is pending
   size_t output_size_ = 0;
   bool update_wanted_ = false;       // the server asked for new keys
   std::optional<TlsStatus> broken_;  // why nothing more is received
