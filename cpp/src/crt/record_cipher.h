@@ -1,24 +1,22 @@
 // Record protection of TLS 1.3 (RFC 8446, section 5.2) with AES-GCM, for one direction of a
-// connection. The cipher is libcrypto's; what is here are keys, nonces and the record's layout.
+// connection: keys, nonces and the record's layout.
 // Thread-safety: one thread at a time. Ownership: keeps the traffic secret, wipes it at the end.
 #pragma once
 
-#include <openssl/evp.h>
-
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "crt/handles.h"
+#include "crt/aes_gcm.h"
 
 namespace s3native::crt {
 
-constexpr size_t kRecordHeaderSize = 5;
 constexpr size_t kMaxRecordContent = 16 * 1024;
 // What a record is longer than its content: the header, the content's type, and the tag.
-constexpr size_t kRecordOverhead = kRecordHeaderSize + 1 + 16;
+constexpr size_t kRecordOverhead = kRecordHeaderSize + 1 + kTagSize;
 
 enum class RecordType : uint8_t { kAlert = 21, kHandshake = 22, kApplicationData = 23 };
 
@@ -48,18 +46,16 @@ class RecordCipher {
   uint64_t sequence() const { return sequence_; }
 
  private:
-  using Context = std::unique_ptr<EVP_CIPHER_CTX, Releaser<EVP_CIPHER_CTX_free>>;
-
   // HKDF-Expand-Label with an empty context (RFC 8446, section 7.1).
   std::string Expand(const char* label, size_t size) const;
   void UseSecret();
-  bool Start(const uint8_t* header, bool seal);
+  // The nonce of the next record.
+  std::array<uint8_t, kNonceSize> NextNonce();
 
   std::string secret_;
-  std::string key_;
   std::string iv_;
   uint64_t sequence_;
-  Context context_;
+  std::unique_ptr<AesGcm> gcm_;  // nullptr when libcrypto refused to make one
 };
 
 }  // namespace s3native::crt
