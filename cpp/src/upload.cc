@@ -1,5 +1,6 @@
 #include "upload.h"
 
+#include <charconv>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include "checksum_text.h"
 #include "crc64.h"
 #include "header_values.h"
+#include "md5.h"
 #include "part_plan.h"
 #include "wait.h"
 
@@ -28,17 +30,60 @@ constexpr uint32_t kAbortTimeoutSeconds = 10;
 // Aborts even when the caller has been interrupted: parts left behind would be paid for. A part
 // whose bytes had all arrived when its request was cancelled may still be stored after the abort
 // and bring the upload back (S3 documents this), so the abort is repeated until the server no
-// longer knows the upload.
-void Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
+// longer knows the upload. Returns whether it did not know it to begin with.
+bool Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
   const CallOptions uninterrupted;
+  bool was_gone = false;
   int gone = 0;
   for (int attempt = 0; attempt < kAbortAttempts && gone < 2; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kAbortPause);
     WaitLimit limit(uninterrupted, kAbortTimeoutSeconds);
     const Status aborted = Await<std::monostate>(
         &limit, [&](auto done) { return store.AbortUpload(url, upload_id, std::move(done)); });
-    if (!aborted.ok() && aborted.error().code == ErrorCode::kNotFound) ++gone;
+    if (aborted.ok() || aborted.error().code != ErrorCode::kNotFound) continue;
+    was_gone |= attempt == 0;
+    ++gone;
   }
+  return was_gone;
+}
+
+// The ETag S3 gives to an object made of these parts, unless it encrypts with a key of KMS.
+std::string EtagOfParts(const std::vector<CompletedPart>& parts) {
+  std::string digests;
+  for (const CompletedPart& part : parts) {
+    std::string_view hex = part.etag;
+    if (hex.size() != 34) return {};
+    for (hex = hex.substr(1, 32); !hex.empty(); hex.remove_prefix(2)) {
+      unsigned byte = 0;
+      const auto [end, failed] = std::from_chars(hex.data(), hex.data() + 2, byte, 16);
+      if (end != hex.data() + 2) return {};
+      digests += static_cast<char>(byte);
+    }
+  }
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string etag = "\"";
+  for (const char byte : Md5(digests)) {
+    etag += kDigits[static_cast<uint8_t>(byte) >> 4];
+    etag += kDigits[static_cast<uint8_t>(byte) & 15];
+  }
+  return etag + "-" + std::to_string(parts.size()) + "\"";
+}
+
+// The object as the server has it, if it is what `complete` would have made. An upload that is
+// gone although its completion failed was completed, and only the answer was lost.
+std::optional<PutResult> FindCompleted(ObjectStore& store, const CompleteUploadRequest& complete,
+                                       WaitLimit* limit) {
+  if (limit->Expired()) return std::nullopt;
+  const Result<ObjectInfo> found = Await<ObjectInfo>(
+      limit, [&](auto done) { return store.Head({complete.url, ""}, std::move(done)); });
+  if (!found.ok() || found.value().size != complete.object_size) return std::nullopt;
+  const ObjectInfo& info = found.value();
+  const std::string& checksum = complete.checksum_crc64nvme;
+  const bool same = !checksum.empty() && !info.checksum_crc64nvme.empty()
+                        ? info.checksum_crc64nvme == checksum
+                        : info.etag == EtagOfParts(complete.parts);
+  if (!same) return std::nullopt;
+  return PutResult{info.etag, info.version_id, info.checksum_crc64nvme};
 }
 
 // CreateUpload is not cancelled: once the server has begun an upload, its ID is needed to abort it.
@@ -106,7 +151,9 @@ Result<PutResult> RunUpload(const std::shared_ptr<ObjectStore>& store_ptr,
   finish(&complete);
   Result<PutResult> completed = Await<PutResult>(
       limit, [&](auto done) { return store.CompleteUpload(complete, std::move(done)); });
-  if (!completed.ok()) Abort(store, create.url, upload_id.value());
+  if (!completed.ok() && Abort(store, create.url, upload_id.value())) {
+    if (auto found = FindCompleted(store, complete, limit)) return *std::move(found);
+  }
   return completed;
 }
 

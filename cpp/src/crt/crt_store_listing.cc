@@ -1,10 +1,10 @@
 // List, DeleteMany and buckets: documents about many keys.
-#include <aws/cal/hash.h>
 #include <aws/common/encoding.h>
 
 #include <charconv>
 
 #include "crt/crt_store.h"
+#include "md5.h"
 #include "percent_encoding.h"
 #include "time_format.h"
 #include "xml_reader.h"
@@ -138,21 +138,22 @@ Result<std::vector<BucketInfo>> ParseBuckets(std::string_view document,
 
 // DeleteObjects demands it: servers older than flexible checksums know nothing else.
 std::string ContentMd5(std::string_view document) {
-  uint8_t digest[16];
-  aws_byte_buf digest_buffer = aws_byte_buf_from_empty_array(digest, sizeof(digest));
-  const aws_byte_cursor input = Cursor(document);
-  aws_md5_compute(Allocator(), &input, &digest_buffer, 0);
+  const std::string digest = Md5(document);
   char text[32];
   aws_byte_buf text_buffer = aws_byte_buf_from_empty_array(text, sizeof(text));
-  const aws_byte_cursor digest_cursor = aws_byte_cursor_from_buf(&digest_buffer);
+  const aws_byte_cursor digest_cursor = Cursor(digest);
   aws_base64_encode(&digest_cursor, &text_buffer);
   const std::string_view encoded = View(aws_byte_cursor_from_buf(&text_buffer));
   return std::string(encoded.substr(0, encoded.find('\0')));
 }
 
-Completion<Response> ForStatus(Completion<std::monostate> done) {
-  return [done = std::move(done)](Result<Response> response) {
-    done(response.ok() ? Ok() : Status(std::move(response).error()));
+// Of a request that was sent again, `s3_code` says that the first time it was done, and only the
+// answer was lost.
+Completion<Response> UnlessDone(const char* s3_code, Completion<std::monostate> done) {
+  return [s3_code, done = std::move(done)](Result<Response> response) {
+    const bool is_done =
+        response.ok() || (response.error().attempts > 1 && response.error().s3_code == s3_code);
+    done(is_done ? Ok() : Status(std::move(response).error()));
   };
 }
 
@@ -204,12 +205,12 @@ OperationPtr CrtStore::CreateBucket(std::string bucket, Completion<std::monostat
         XmlEscape(config().region) + "</LocationConstraint></CreateBucketConfiguration>";
     request.headers.emplace_back("Content-Type", "application/xml");
   }
-  return Start(std::move(request), ForStatus(std::move(done)));
+  return Start(std::move(request), UnlessDone("BucketAlreadyOwnedByYou", std::move(done)));
 }
 
 OperationPtr CrtStore::DeleteBucket(std::string bucket, Completion<std::monostate> done) {
   return Start(NewRequest("DeleteBucket", "DELETE", {std::move(bucket), ""}),
-               ForStatus(std::move(done)));
+               UnlessDone("NoSuchBucket", std::move(done)));
 }
 
 OperationPtr CrtStore::ListBuckets(Completion<std::vector<BucketInfo>> done) {

@@ -231,6 +231,10 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
   if (document.code.empty() && failure.http_status == 416) document.code = "InvalidRange";
   const int status = told_late ? StatusOfLateError(document.code) : failure.http_status;
   Cause cause = CauseOfStatus(status, document.code);
+  if (cause.code == ErrorCode::kPreconditionFailed && failure.attempts > 1)
+    cause.hint =
+        "the object is not in the state the request requires, perhaps because an earlier attempt, "
+        "whose answer was lost, made it so";
   if (IsConflictOverBucket(document.code))
     cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};
   Error error = Fill(cause, context);
