@@ -1,5 +1,6 @@
 #include "upload.h"
 
+#include <algorithm>
 #include <charconv>
 #include <condition_variable>
 #include <functional>
@@ -30,21 +31,26 @@ constexpr uint32_t kAbortTimeoutSeconds = 10;
 // Aborts even when the caller has been interrupted: parts left behind would be paid for. A part
 // whose bytes had all arrived when its request was cancelled may still be stored after the abort
 // and bring the upload back (S3 documents this), so the abort is repeated until the server no
-// longer knows the upload. Returns whether it did not know it to begin with.
-bool Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
+// longer knows the upload.
+void Abort(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
   const CallOptions uninterrupted;
-  bool was_gone = false;
   int gone = 0;
   for (int attempt = 0; attempt < kAbortAttempts && gone < 2; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kAbortPause);
     WaitLimit limit(uninterrupted, kAbortTimeoutSeconds);
     const Status aborted = Await<std::monostate>(
         &limit, [&](auto done) { return store.AbortUpload(url, upload_id, std::move(done)); });
-    if (aborted.ok() || aborted.error().code != ErrorCode::kNotFound) continue;
-    was_gone |= attempt == 0;
-    ++gone;
+    if (!aborted.ok() && aborted.error().code == ErrorCode::kNotFound) ++gone;
   }
-  return was_gone;
+}
+
+// The parts the server holds of an upload, up to a page of them; kNotFound when it was completed or
+// aborted.
+Result<PartsPage> PartsOf(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
+  const CallOptions uninterrupted;
+  WaitLimit limit(uninterrupted, kAbortTimeoutSeconds);
+  return Await<PartsPage>(
+      &limit, [&](auto done) { return store.ListParts({url, upload_id, 0}, std::move(done)); });
 }
 
 // The ETag S3 gives to an object made of these parts, unless it encrypts with a key of KMS.
@@ -69,11 +75,15 @@ std::string EtagOfParts(const std::vector<CompletedPart>& parts) {
   return etag + "-" + std::to_string(parts.size()) + "\"";
 }
 
-// The object as the server has it, if it is what `complete` would have made. An upload that is
-// gone although its completion failed was completed, and only the answer was lost.
+// What became of an upload whose completion failed with `error`: the object, if the upload is gone
+// and the object is what its completion would have made. Then only the answer was lost.
 std::optional<PutResult> FindCompleted(ObjectStore& store, const CompleteUploadRequest& complete,
-                                       WaitLimit* limit) {
+                                       const Error& error, WaitLimit* limit) {
   if (limit->Expired()) return std::nullopt;
+  if (error.s3_code != "NoSuchUpload") {
+    const Result<PartsPage> parts = PartsOf(store, complete.url, complete.upload_id);
+    if (parts.ok() || parts.error().code != ErrorCode::kNotFound) return std::nullopt;
+  }
   const Result<ObjectInfo> found = Await<ObjectInfo>(
       limit, [&](auto done) { return store.Head({complete.url, ""}, std::move(done)); });
   if (!found.ok() || found.value().size != complete.object_size) return std::nullopt;
@@ -89,23 +99,23 @@ std::optional<PutResult> FindCompleted(ObjectStore& store, const CompleteUploadR
 // CreateUpload is not cancelled: once the server has begun an upload, its ID is needed to abort it.
 // An interrupted call waits a moment for the ID; if that comes later still, the completion aborts
 // the upload.
-Result<std::string> Create(const std::shared_ptr<ObjectStore>& store,
-                           const CreateUploadRequest& create, WaitLimit* limit) {
+Result<CreatedUpload> Create(const std::shared_ptr<ObjectStore>& store,
+                             const CreateUploadRequest& create, WaitLimit* limit) {
   struct State {
     std::mutex mutex;
     std::condition_variable arrived;
-    std::optional<Result<std::string>> result;
+    std::optional<Result<CreatedUpload>> result;
     bool abandoned = false;
   };
   auto state = std::make_shared<State>();
-  store->CreateUpload(create, [state, store, url = create.url](Result<std::string> result) {
+  store->CreateUpload(create, [state, store, url = create.url](Result<CreatedUpload> result) {
     std::unique_lock lock(state->mutex);
     const bool abandoned = state->abandoned;
     state->result.emplace(std::move(result));
     state->arrived.notify_one();
     lock.unlock();
     if (abandoned && state->result->ok()) {
-      store->AbortUpload(url, state->result->value(), [](const Status&) {});
+      store->AbortUpload(url, state->result->value().upload_id, [](const Status&) {});
     }
   });
   const auto arrived = [&] { return state->result.has_value(); };
@@ -126,35 +136,86 @@ Result<std::string> Create(const std::shared_ptr<ObjectStore>& store,
 using PartStarter = std::function<OperationPtr(size_t index, const std::string& upload_id,
                                                Completion<CompletedPart>)>;
 
-// Create, parts, complete; aborted if anything fails before the completion is acknowledged.
-Result<PutResult> RunUpload(const std::shared_ptr<ObjectStore>& store_ptr,
-                            const CreateUploadRequest& create, size_t part_count,
-                            const PartStarter& start_part,
-                            const std::function<void(CompleteUploadRequest*)>& finish,
-                            WaitLimit* limit) {
-  ObjectStore& store = *store_ptr;
-  Result<std::string> upload_id = Create(store_ptr, create, limit);
-  if (!upload_id.ok()) return std::move(upload_id).error();
+using Finisher = std::function<void(CompleteUploadRequest*)>;
+
+// Of an upload that was asked for more than once: those which the lost answers may have told of.
+// They were begun for this key, no longer before ours than the asking took.
+std::vector<std::string> FindTwins(ObjectStore& store, const S3Url& url,
+                                   const std::string& upload_id, int64_t took_ms) {
+  const CallOptions uninterrupted;
+  WaitLimit limit(uninterrupted, kAbortTimeoutSeconds);
+  const Result<UploadsPage> page = Await<UploadsPage>(&limit, [&](auto done) {
+    return store.ListUploads({url.bucket, url.key, "", ""}, std::move(done));
+  });
+  if (!page.ok()) return {};
+  const std::vector<PendingUpload>& uploads = page.value().uploads;
+  const auto ours = std::find_if(uploads.begin(), uploads.end(), [&](const PendingUpload& upload) {
+    return upload.upload_id == upload_id;
+  });
+  if (ours == uploads.end()) return {};
+  std::vector<std::string> twins;
+  for (const PendingUpload& upload : uploads) {
+    const int64_t before_ms = ours->initiated_ms - upload.initiated_ms;
+    // Times may be told in whole seconds.
+    if (upload.key == url.key && upload.upload_id != upload_id && before_ms > -1000 &&
+        before_ms < took_ms + 1000)
+      twins.push_back(upload.upload_id);
+  }
+  return twins;
+}
+
+// Another writer's upload would have parts by now.
+void AbortIfEmpty(ObjectStore& store, const S3Url& url, const std::string& upload_id) {
+  const Result<PartsPage> parts = PartsOf(store, url, upload_id);
+  if (parts.ok() && parts.value().parts.empty()) Abort(store, url, upload_id);
+}
+
+// Parts and completion of an upload; aborted if anything fails before that is acknowledged.
+Result<PutResult> Transfer(ObjectStore& store, const CreateUploadRequest& create,
+                           const std::string& upload_id, size_t part_count,
+                           const PartStarter& start_part, const Finisher& finish,
+                           WaitLimit* limit) {
   auto parts = AwaitAll<CompletedPart>(part_count, kPartsInFlight, limit, [&](size_t i, auto done) {
-    return start_part(i, upload_id.value(), std::move(done));
+    return start_part(i, upload_id, std::move(done));
   });
   if (!parts.ok()) {
-    Abort(store, create.url, upload_id.value());
+    Abort(store, create.url, upload_id);
     return std::move(parts).error();
   }
   CompleteUploadRequest complete;
   complete.url = create.url;
-  complete.upload_id = upload_id.value();
+  complete.upload_id = upload_id;
   complete.parts = std::move(parts).value();
   complete.options.if_none_match = create.options.if_none_match;
   complete.options.if_match = create.options.if_match;
   finish(&complete);
   Result<PutResult> completed = Await<PutResult>(
       limit, [&](auto done) { return store.CompleteUpload(complete, std::move(done)); });
-  if (!completed.ok() && Abort(store, create.url, upload_id.value())) {
-    if (auto found = FindCompleted(store, complete, limit)) return *std::move(found);
-  }
+  if (completed.ok()) return completed;
+  if (auto found = FindCompleted(store, complete, completed.error(), limit))
+    return *std::move(found);
+  Abort(store, create.url, complete.upload_id);
   return completed;
+}
+
+// Create, parts, complete; aborted if anything fails before the completion is acknowledged.
+Result<PutResult> RunUpload(const std::shared_ptr<ObjectStore>& store,
+                            const CreateUploadRequest& create, size_t part_count,
+                            const PartStarter& start_part, const Finisher& finish,
+                            WaitLimit* limit) {
+  const auto started = std::chrono::steady_clock::now();
+  const Result<CreatedUpload> created = Create(store, create, limit);
+  if (!created.ok()) return created.error();
+  std::vector<std::string> twins;
+  if (created.value().sent_again) {
+    const auto took = std::chrono::steady_clock::now() - started;
+    twins = FindTwins(*store, create.url, created.value().upload_id,
+                      std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+  }
+  Result<PutResult> result =
+      Transfer(*store, create, created.value().upload_id, part_count, start_part, finish, limit);
+  for (const std::string& twin : twins) AbortIfEmpty(*store, create.url, twin);
+  return result;
 }
 
 Status CheckChecksum(const PutResult& result, const std::string& sent, const S3Url& url) {

@@ -90,6 +90,38 @@ TEST_F(UploadTest, AFailedPartLeavesNothing) {
   EXPECT_EQ(PendingUploads(), 0u);
 }
 
+// Answers only the second CreateMultipartUpload, as if the first one's answer had been lost.
+class AskedTwice : public FailingStore {
+ public:
+  using FailingStore::FailingStore;
+  OperationPtr CreateUpload(CreateUploadRequest request, Completion<CreatedUpload> done) override {
+    FailingStore::CreateUpload(request, [](const Result<CreatedUpload>&) {});
+    return FailingStore::CreateUpload(request, [done](Result<CreatedUpload> created) {
+      created.value().sent_again = true;
+      done(std::move(created));
+    });
+  }
+};
+
+TEST_F(UploadTest, TheUploadOfALostAnswerIsAborted) {
+  const auto twice = std::make_shared<AskedTwice>(memory_);
+  ASSERT_TRUE(UploadBytes(twice, config_, kUrl, BytesOf(kData), {}, {}).ok());
+  EXPECT_EQ(memory_->Content(kUrl), kData);
+  EXPECT_EQ(PendingUploads(), 0u);
+}
+
+TEST_F(UploadTest, UploadsOfOthersAreLeftAlone) {
+  StoreDriver others(memory_, "bucket", "");
+  const std::string with_parts = others.CreateUpload("key").value();
+  ASSERT_TRUE(others.UploadPart("key", with_parts, 1, "part").ok());
+  const std::string of_another_key = others.CreateUpload("key-2").value();
+  const auto twice = std::make_shared<AskedTwice>(memory_);
+  ASSERT_TRUE(UploadBytes(twice, config_, kUrl, BytesOf(kData), {}, {}).ok());
+  EXPECT_TRUE(others.ListParts("key", with_parts).ok());
+  EXPECT_TRUE(others.ListParts("key-2", of_another_key).ok());
+  EXPECT_EQ(PendingUploads(), 2u);
+}
+
 TEST(Md5, OfTheDefinition) {  // RFC 1321, A.5
   std::string hex;
   for (const char byte : Md5("message digest")) {

@@ -104,6 +104,12 @@ struct CreateUploadRequest {
   bool crc64nvme = false;  // announce full-object CRC64NVME
 };
 
+struct CreatedUpload {
+  std::string upload_id;
+  // An earlier attempt's answer was lost: the server may hold another upload of this request.
+  bool sent_again = false;
+};
+
 struct UploadPartRequest {
   S3Url url;
   std::string upload_id;
@@ -171,6 +177,17 @@ struct UploadsPage {
   std::string next_upload_id_marker;
 };
 
+struct ListPartsRequest {
+  S3Url url;
+  std::string upload_id;
+  int part_number_marker = 0;  // the parts behind this one
+};
+
+struct PartsPage {
+  std::vector<CompletedPart> parts;
+  int next_part_number_marker = 0;  // 0: last page
+};
+
 struct DeleteManyRequest {
   std::string bucket;
   std::vector<std::string> keys;  // at most 1 000
@@ -211,11 +228,13 @@ class ObjectStore {
                                       Completion<CompletedPart> done) = 0;
 
   virtual OperationPtr CreateUpload(CreateUploadRequest request,
-                                    Completion<std::string> done) = 0;  // upload ID
+                                    Completion<CreatedUpload> done) = 0;
   virtual OperationPtr CompleteUpload(CompleteUploadRequest request,
                                       Completion<PutResult> done) = 0;
   virtual OperationPtr AbortUpload(S3Url url, std::string upload_id,
                                    Completion<std::monostate> done) = 0;
+  // An upload that was completed or aborted is kNotFound.
+  virtual OperationPtr ListParts(ListPartsRequest request, Completion<PartsPage> done) = 0;
   virtual OperationPtr ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) = 0;
 
   virtual OperationPtr List(ListRequest request, Completion<ListPage> done) = 0;

@@ -27,10 +27,11 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   OperationPtr UploadPart(UploadPartRequest request, Completion<CompletedPart> done) override;
   OperationPtr UploadPartCopy(UploadPartCopyRequest request,
                               Completion<CompletedPart> done) override;
-  OperationPtr CreateUpload(CreateUploadRequest request, Completion<std::string> done) override;
+  OperationPtr CreateUpload(CreateUploadRequest request, Completion<CreatedUpload> done) override;
   OperationPtr CompleteUpload(CompleteUploadRequest request, Completion<PutResult> done) override;
   OperationPtr AbortUpload(S3Url url, std::string upload_id,
                            Completion<std::monostate> done) override;
+  OperationPtr ListParts(ListPartsRequest request, Completion<PartsPage> done) override;
   OperationPtr ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) override;
   OperationPtr List(ListRequest request, Completion<ListPage> done) override;
   OperationPtr Delete(S3Url url, std::string version_id, Completion<std::monostate> done) override;
@@ -44,8 +45,10 @@ class CrtStore : public ObjectStore, public std::enable_shared_from_this<CrtStor
   const Config& config() const { return connection_->config(); }
 
  private:
-  // A request without query or headers for `url`.
-  Request NewRequest(const char* operation, const char* method, const S3Url& url) const;
+  // A request without query or headers for `url`. With `answer`, the document that comes back must
+  // have this root element.
+  Request NewRequest(const char* operation, const char* method, const S3Url& url,
+                     const char* answer = nullptr) const;
   OperationPtr Start(Request request, Completion<Response> done);
 
   Request GetRequestFor(const GetRequest& get) const;

@@ -160,7 +160,7 @@ Completion<Response> UnlessDone(const char* s3_code, Completion<std::monostate> 
 }  // namespace
 
 OperationPtr CrtStore::List(ListRequest list, Completion<ListPage> done) {
-  Request request = NewRequest("ListObjectsV2", "GET", {list.bucket, ""});
+  Request request = NewRequest("ListObjectsV2", "GET", {list.bucket, ""}, "ListBucketResult");
   std::string query = "?";
   if (!list.continuation_token.empty()) {
     query += "continuation-token=" + PercentEncode(list.continuation_token, false) + "&";
@@ -180,7 +180,7 @@ OperationPtr CrtStore::List(ListRequest list, Completion<ListPage> done) {
 
 OperationPtr CrtStore::DeleteMany(DeleteManyRequest many,
                                   Completion<std::vector<DeleteError>> done) {
-  Request request = NewRequest("DeleteObjects", "POST", {many.bucket, ""});
+  Request request = NewRequest("DeleteObjects", "POST", {many.bucket, ""}, "DeleteResult");
   request.path += "?delete=";
   request.document =
       "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>";
@@ -214,7 +214,7 @@ OperationPtr CrtStore::DeleteBucket(std::string bucket, Completion<std::monostat
 }
 
 OperationPtr CrtStore::ListBuckets(Completion<std::vector<BucketInfo>> done) {
-  Request request = NewRequest("ListBuckets", "GET", {});
+  Request request = NewRequest("ListBuckets", "GET", {}, "ListAllMyBucketsResult");
   const RequestContext context = request.context;
   return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
     if (!response.ok()) return done(std::move(response).error());

@@ -89,8 +89,10 @@ std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
   return pool;
 }
 
-Request CrtStore::NewRequest(const char* operation, const char* method, const S3Url& url) const {
+Request CrtStore::NewRequest(const char* operation, const char* method, const S3Url& url,
+                             const char* answer) const {
   Request request;
+  request.answer = answer;
   request.context.operation = operation;
   request.context.url = url;
   request.method = method;
@@ -194,7 +196,7 @@ OperationPtr CrtStore::Delete(S3Url url, std::string version_id, Completion<std:
 }
 
 OperationPtr CrtStore::Copy(CopyRequest copy, Completion<PutResult> done) {
-  Request request = NewRequest("CopyObject", "PUT", copy.url);
+  Request request = NewRequest("CopyObject", "PUT", copy.url, "CopyObjectResult");
   std::string source = "/" + copy.source.bucket + "/" + PercentEncode(copy.source.key, true);
   if (!copy.source_version_id.empty())
     source += "?versionId=" + PercentEncode(copy.source_version_id, false);

@@ -1,4 +1,6 @@
 // Multipart uploads: create, parts, complete, abort, list.
+#include <charconv>
+
 #include "crt/crt_store.h"
 #include "percent_encoding.h"
 #include "time_format.h"
@@ -24,6 +26,13 @@ std::string CompleteDocument(const std::vector<CompletedPart>& parts) {
     document += "</Part>";
   }
   return document + "</CompleteMultipartUpload>";
+}
+
+// 0 when it is no number.
+int NumberFrom(std::string_view text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 // The text of `wanted` below the root element `root`, or empty.
@@ -82,10 +91,49 @@ Result<UploadsPage> ParseUploads(std::string_view document, const RequestContext
   return page;
 }
 
+CompletedPart ParsePart(XmlReader* reader) {
+  CompletedPart part;
+  std::string_view name;
+  while (reader->NextElement(&name)) {
+    if (name == "PartNumber")
+      part.part_number = NumberFrom(reader->RawText());
+    else if (name == "ETag")
+      part.etag = reader->Text();
+    else if (name == "ChecksumCRC64NVME")
+      part.checksum_crc64nvme = reader->Text();
+    else
+      reader->Skip();
+  }
+  return part;
+}
+
+Result<PartsPage> ParseParts(std::string_view document, const RequestContext& context) {
+  XmlReader reader(document);
+  std::string_view name;
+  PartsPage page;
+  bool truncated = false;
+  if (!reader.NextElement(&name) || name != "ListPartsResult")
+    return MalformedResponse("the response was no ListPartsResult", context);
+  while (reader.NextElement(&name)) {
+    if (name == "Part")
+      page.parts.push_back(ParsePart(&reader));
+    else if (name == "IsTruncated")
+      truncated = reader.RawText() == "true";
+    else if (name == "NextPartNumberMarker")
+      page.next_part_number_marker = NumberFrom(reader.RawText());
+    else
+      reader.Skip();
+  }
+  if (!reader.ok()) return MalformedResponse("the listing of parts was cut short", context);
+  if (!truncated) page.next_part_number_marker = 0;
+  return page;
+}
+
 }  // namespace
 
-OperationPtr CrtStore::CreateUpload(CreateUploadRequest create, Completion<std::string> done) {
-  Request request = NewRequest("CreateMultipartUpload", "POST", create.url);
+OperationPtr CrtStore::CreateUpload(CreateUploadRequest create, Completion<CreatedUpload> done) {
+  Request request =
+      NewRequest("CreateMultipartUpload", "POST", create.url, "InitiateMultipartUploadResult");
   request.path += "?uploads=";
   AddPutHeaders(create.options, &request);
   if (create.crc64nvme) {
@@ -98,7 +146,7 @@ OperationPtr CrtStore::CreateUpload(CreateUploadRequest create, Completion<std::
     std::string upload_id =
         ChildText(response.value().body, "InitiateMultipartUploadResult", "UploadId");
     if (upload_id.empty()) return done(MalformedResponse("the response had no upload ID", context));
-    done(std::move(upload_id));
+    done(CreatedUpload{std::move(upload_id), response.value().attempts > 1});
   });
 }
 
@@ -120,7 +168,7 @@ OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPa
 }
 
 OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<CompletedPart> done) {
-  Request request = NewRequest("UploadPartCopy", "PUT", part.url);
+  Request request = NewRequest("UploadPartCopy", "PUT", part.url, "CopyPartResult");
   request.path += PartQuery(part.part_number, part.upload_id);
   request.context.range = part.range.ToString();
   std::string source = "/" + part.source.bucket + "/" + PercentEncode(part.source.key, true);
@@ -144,7 +192,8 @@ OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<Com
 }
 
 OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion<PutResult> done) {
-  Request request = NewRequest("CompleteMultipartUpload", "POST", complete.url);
+  Request request =
+      NewRequest("CompleteMultipartUpload", "POST", complete.url, "CompleteMultipartUploadResult");
   request.path += "?uploadId=" + PercentEncode(complete.upload_id, false);
   request.document = CompleteDocument(complete.parts);
   request.headers.emplace_back("Content-Type", "application/xml");
@@ -178,8 +227,23 @@ OperationPtr CrtStore::AbortUpload(S3Url url, std::string upload_id,
   });
 }
 
+OperationPtr CrtStore::ListParts(ListPartsRequest list, Completion<PartsPage> done) {
+  Request request = NewRequest("ListParts", "GET", list.url, "ListPartsResult");
+  if (list.part_number_marker != 0)
+    request.path += "?part-number-marker=" + std::to_string(list.part_number_marker) + "&";
+  else
+    request.path += "?";
+  request.path += "uploadId=" + PercentEncode(list.upload_id, false);
+  const RequestContext context = request.context;
+  return Start(std::move(request), [done = std::move(done), context](Result<Response> response) {
+    if (!response.ok()) return done(std::move(response).error());
+    done(ParseParts(response.value().body, context));
+  });
+}
+
 OperationPtr CrtStore::ListUploads(ListUploadsRequest list, Completion<UploadsPage> done) {
-  Request request = NewRequest("ListMultipartUploads", "GET", {list.bucket, ""});
+  Request request =
+      NewRequest("ListMultipartUploads", "GET", {list.bucket, ""}, "ListMultipartUploadsResult");
   request.path += "?encoding-type=url";
   if (!list.key_marker.empty())
     request.path += "&key-marker=" + PercentEncode(list.key_marker, false);

@@ -67,6 +67,7 @@ Cause CauseOfCrtCode(int crt_code) {
     case AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER:
     case AWS_ERROR_S3_MISSING_ETAG:
     case AWS_ERROR_HTTP_PROTOCOL_ERROR:
+    case AWS_ERROR_INVALID_XML:
       return {ErrorCode::kIntegrity, true,
               "the response was not what S3 promises: check that this is an S3 endpoint"};
     case AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT:
@@ -215,6 +216,14 @@ bool IsErrorDocument(std::string_view body) {
   return reader.NextElement(&name) && name == "Error";
 }
 
+bool HasRoot(std::string_view body, std::string_view root) {
+  XmlReader reader(body);
+  std::string_view name;
+  if (!reader.NextElement(&name) || name != root) return false;
+  body = body.substr(0, body.find_last_not_of(" \r\n\t") + 1);
+  return body.ends_with("</" + std::string(root) + ">") || body.ends_with("/>");
+}
+
 Error ClassifyFailure(const FailedResponse& failure, const RequestContext& context) {
   ErrorDocument document = ParseErrorDocument(failure.body);
   const bool told_late = failure.http_status / 100 == 2 && !document.code.empty();
@@ -231,6 +240,8 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
   if (document.code.empty() && failure.http_status == 416) document.code = "InvalidRange";
   const int status = told_late ? StatusOfLateError(document.code) : failure.http_status;
   Cause cause = CauseOfStatus(status, document.code);
+  if (status == 400 && context.operation.starts_with("Head"))
+    cause.hint = "a HEAD brings no reason; usual ones are an expired token and a wrong region";
   if (cause.code == ErrorCode::kPreconditionFailed && failure.attempts > 1)
     cause.hint =
         "the object is not in the state the request requires, perhaps because an earlier attempt, "

@@ -31,6 +31,8 @@ struct FailedResponse {
 
 // Whether an answer is S3's <Error>, whatever its status.
 bool IsErrorDocument(std::string_view body);
+// Whether it is a document with this root element, as far as its two ends tell.
+bool HasRoot(std::string_view body, std::string_view root);
 
 Error ClassifyFailure(const FailedResponse& failure, const RequestContext& context);
 // A failure without a response.

@@ -132,6 +132,8 @@ class RequestRunner : public Operation,
     return BodyPlace{{reinterpret_cast<std::byte*>(document_.data()), document_.size()}};
   }
 
+  int attempts() const { return attempts_; }
+
   void Complete(Result<T> result) {
     const Completion<T> done = std::move(done_);
     done(std::move(result));
@@ -152,9 +154,10 @@ class RequestRunner : public Operation,
       return SendAgain();
     }
     // Bytes that were damaged on the way may be damaged once; the second time it is the checksum.
-    const bool refused = error.code == ErrorCode::kIntegrity && status_ / 100 == 4;
-    const uint32_t most = std::min(connection_->config().max_attempts, refused ? 2u : UINT32_MAX);
-    if (error.retryable && static_cast<uint32_t>(attempts_) < most) {
+    const bool damaged = error.code == ErrorCode::kIntegrity && status_ / 100 == 4;
+    const bool damaged_again = damaged && std::exchange(was_damaged_, true);
+    if (error.retryable && !damaged_again &&
+        static_cast<uint32_t>(attempts_) < connection_->config().max_attempts) {
       if (connection_->config().retry_mode == RetryMode::kLegacy ||
           connection_->retry_budget().Take())
         return WaitAndRetry();
@@ -235,7 +238,8 @@ class RequestRunner : public Operation,
   int64_t signed_at_s_ = 0;
   int64_t server_time_ms_ = 0;  // of a refusal, by the server's clock
   bool clock_checked_ = false;
-  int refusal_ = 0;  // the CRT's code for what is wrong with the response
+  bool was_damaged_ = false;  // an attempt's bytes did not arrive as they were sent
+  int refusal_ = 0;           // the CRT's code for what is wrong with the response
 
   std::mutex mutex_;  // guards the two below
   bool cancelled_ = false;
@@ -324,7 +328,9 @@ class DocumentRunner final : public RequestRunner<Response> {
       return Fail(AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER);
     // A server that cannot know yet how its work will end says 200 first.
     if (IsErrorDocument(document_)) return Fail(0);
+    if (request_.answer && !HasRoot(document_, request_.answer)) return Fail(AWS_ERROR_INVALID_XML);
     Response response;
+    response.attempts = attempts();
     response.headers = std::move(headers_);
     response.body = std::move(document_);
     Complete(std::move(response));

@@ -21,13 +21,15 @@ struct Request {
   const char* method = "GET";
   std::string path;  // percent-encoded, with its query
   std::vector<std::pair<std::string, std::string>> headers;
-  ConstBytes body;       // borrowed
-  std::string document;  // owned; sent when body is empty
+  ConstBytes body;               // borrowed
+  std::string document;          // owned; sent when body is empty
+  const char* answer = nullptr;  // the root element of the document expected, if one is
 };
 
 struct Response {
   ObjectHeaders headers;
   std::string body;
+  int attempts = 1;
 };
 
 struct Get {

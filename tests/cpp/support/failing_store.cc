@@ -104,8 +104,9 @@ OperationPtr FailingStore::UploadPartCopy(UploadPartCopyRequest request,
       [&](auto next) { return store_->UploadPartCopy(std::move(request), std::move(next)); });
 }
 
-OperationPtr FailingStore::CreateUpload(CreateUploadRequest request, Completion<std::string> done) {
-  return Pass<std::string>(
+OperationPtr FailingStore::CreateUpload(CreateUploadRequest request,
+                                        Completion<CreatedUpload> done) {
+  return Pass<CreatedUpload>(
       {0, "CreateMultipartUpload", request.url, {}, 0}, std::move(done),
       [&](auto next) { return store_->CreateUpload(std::move(request), std::move(next)); });
 }
@@ -122,6 +123,12 @@ OperationPtr FailingStore::AbortUpload(S3Url url, std::string upload_id,
   return Pass<std::monostate>(
       {0, "AbortMultipartUpload", url, {}, 0}, std::move(done),
       [&](auto next) { return store_->AbortUpload(url, upload_id, std::move(next)); });
+}
+
+OperationPtr FailingStore::ListParts(ListPartsRequest request, Completion<PartsPage> done) {
+  return Pass<PartsPage>({0, "ListParts", request.url, {}, 0}, std::move(done), [&](auto next) {
+    return store_->ListParts(std::move(request), std::move(next));
+  });
 }
 
 OperationPtr FailingStore::ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) {

@@ -34,10 +34,11 @@ class MemoryStore : public ObjectStore {
   OperationPtr UploadPart(UploadPartRequest request, Completion<CompletedPart> done) override;
   OperationPtr UploadPartCopy(UploadPartCopyRequest request,
                               Completion<CompletedPart> done) override;
-  OperationPtr CreateUpload(CreateUploadRequest request, Completion<std::string> done) override;
+  OperationPtr CreateUpload(CreateUploadRequest request, Completion<CreatedUpload> done) override;
   OperationPtr CompleteUpload(CompleteUploadRequest request, Completion<PutResult> done) override;
   OperationPtr AbortUpload(S3Url url, std::string upload_id,
                            Completion<std::monostate> done) override;
+  OperationPtr ListParts(ListPartsRequest request, Completion<PartsPage> done) override;
   OperationPtr ListUploads(ListUploadsRequest request, Completion<UploadsPage> done) override;
   OperationPtr List(ListRequest request, Completion<ListPage> done) override;
   OperationPtr Delete(S3Url url, std::string version_id, Completion<std::monostate> done) override;

@@ -29,13 +29,14 @@ Result<MemoryStore::Upload*> MemoryStore::FindUpload(const Context& context,
   return &found->second;
 }
 
-OperationPtr MemoryStore::CreateUpload(CreateUploadRequest request, Completion<std::string> done) {
-  return Run<std::string>(done, [&]() -> Result<std::string> {
+OperationPtr MemoryStore::CreateUpload(CreateUploadRequest request,
+                                       Completion<CreatedUpload> done) {
+  return Run<CreatedUpload>(done, [&]() -> Result<CreatedUpload> {
     const Result<Bucket*> bucket = FindBucket({"CreateMultipartUpload", request.url, ""});
     if (!bucket.ok()) return bucket.error();
     const std::string upload_id = NextId("upload-");
     bucket.value()->uploads[upload_id] = {request.url.key, request.options, NowMs(), {}};
-    return upload_id;
+    return CreatedUpload{upload_id, false};
   });
 }
 
@@ -152,6 +153,23 @@ OperationPtr MemoryStore::AbortUpload(S3Url url, std::string upload_id,
     if (!upload.ok()) return upload.error();
     buckets_.at(url.bucket).uploads.erase(upload_id);
     return Ok();
+  });
+}
+
+OperationPtr MemoryStore::ListParts(ListPartsRequest request, Completion<PartsPage> done) {
+  return Run<PartsPage>(done, [&]() -> Result<PartsPage> {
+    const Result<Upload*> upload = FindUpload({"ListParts", request.url, ""}, request.upload_id);
+    if (!upload.ok()) return upload.error();
+    PartsPage page;
+    const auto& parts = upload.value()->parts;
+    for (auto part = parts.upper_bound(request.part_number_marker); part != parts.end(); ++part) {
+      if (page.parts.size() == static_cast<size_t>(options_.max_page_size)) {
+        page.next_part_number_marker = page.parts.back().part_number;
+        break;
+      }
+      page.parts.push_back({part->first, part->second.etag, ""});
+    }
+    return page;
   });
 }
 

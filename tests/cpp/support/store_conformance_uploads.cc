@@ -160,6 +160,27 @@ void ListsPendingUploads(StoreDriver& s3) {
   EXPECT_TRUE(s3.ListUploads("k").value().uploads.empty());
 }
 
+void ListsParts(StoreDriver& s3) {
+  const std::string upload_id = s3.CreateUpload("k").value();
+  EXPECT_TRUE(s3.ListParts("k", upload_id).value().parts.empty());
+  const CompletedPart second = s3.UploadPart("k", upload_id, 2, "second").value();
+  const CompletedPart first = s3.UploadPart("k", upload_id, 1, "first").value();
+  const Result<PartsPage> page = s3.ListParts("k", upload_id);
+  ASSERT_TRUE(page.ok()) << page.error().message;
+  ASSERT_EQ(page.value().parts.size(), 2u);
+  EXPECT_EQ(page.value().parts[0].part_number, 1);
+  EXPECT_EQ(page.value().parts[0].etag, first.etag);
+  EXPECT_EQ(page.value().parts[1].etag, second.etag);
+  EXPECT_EQ(page.value().next_part_number_marker, 0);
+  const PartsPage rest = s3.ListParts("k", upload_id, 1).value();
+  ASSERT_EQ(rest.parts.size(), 1u);
+  EXPECT_EQ(rest.parts[0].part_number, 2);
+  ASSERT_TRUE(s3.AbortUpload("k", upload_id).ok());
+  const Result<PartsPage> gone = s3.ListParts("k", upload_id);
+  ASSERT_FALSE(gone.ok());
+  ExpectCode(gone.error(), ErrorCode::kNotFound);
+}
+
 void CopiesRangesIntoParts(StoreDriver& s3) {
   const std::string content = PatternBytes(kPartSize + 5'000);
   const Result<PutResult> source = s3.Put("source", content);
@@ -208,6 +229,7 @@ std::vector<ConformanceTest> UploadConformanceTests() {
           {"CompletesConditionally", CompletesConditionally},
           {"AbortForgetsTheUpload", AbortForgetsTheUpload},
           {"ListsPendingUploads", ListsPendingUploads},
+          {"ListsParts", ListsParts},
           {"CopiesRangesIntoParts", CopiesRangesIntoParts},
           {"CopiesOnlyFromTheSourceItNames", CopiesOnlyFromTheSourceItNames}};
 }

@@ -94,8 +94,10 @@ class StoreDriver {
   Result<std::string> CreateUpload(const std::string& key, const PutOptions& options = {},
                                    bool crc64nvme = false) {
     const CreateUploadRequest request = {Url(key), options, crc64nvme};
-    return WaitFor<std::string>(
+    const Result<CreatedUpload> created = WaitFor<CreatedUpload>(
         [&](auto done) { return store_->CreateUpload(request, std::move(done)); });
+    if (!created.ok()) return created.error();
+    return created.value().upload_id;
   }
 
   Result<CompletedPart> UploadPart(const std::string& key, const std::string& upload_id,
@@ -120,6 +122,13 @@ class StoreDriver {
   Status AbortUpload(const std::string& key, const std::string& upload_id) {
     return WaitFor<std::monostate>(
         [&](auto done) { return store_->AbortUpload(Url(key), upload_id, std::move(done)); });
+  }
+
+  Result<PartsPage> ListParts(const std::string& key, const std::string& upload_id,
+                              int part_number_marker = 0) {
+    return WaitFor<PartsPage>([&](auto done) {
+      return store_->ListParts({Url(key), upload_id, part_number_marker}, std::move(done));
+    });
   }
 
   // Uploads of exactly this key: MinIO lists them by whole keys only.
