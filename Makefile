@@ -1,6 +1,6 @@
 # Every command sets up what it needs in .venv and in the user's cache, and is cheap to run again.
 #   make test    everything          make bench   the benchmark against other clients
-#   make check   the inner loop      make lint, fmt, sanitize, wheel, try-install, clean
+#   make check   the inner loop      make lint, fmt, sanitize, fuzz, wheel, try-install, clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -11,6 +11,8 @@ MAKEFLAGS += --no-builtin-rules
 # The Python that .venv is made with; any of 3.10 to 3.13.
 PYTHON ?=
 JOBS ?= $(shell nproc)
+# How long `make fuzz` looks at each target.
+FUZZ_SECONDS ?= 300
 
 venv := $(CURDIR)/.venv
 python := $(venv)/bin/python
@@ -28,11 +30,11 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests bench lint fmt sanitize wheel try-install server clean
+.PHONY: test check units python-tests bench lint fmt sanitize fuzz fuzz-check wheel try-install server clean
 
 # ---- commands ----
 
-test: units python-tests try-install
+test: units python-tests fuzz-check try-install
 	$(call say,make test: all passed)
 
 check: units
@@ -69,6 +71,11 @@ sanitize: $(stamps)/dev $(stamps)/system server
 	$(with_server) cmake --workflow --preset asan
 	$(call say,C++ tests with thread sanitizer)
 	$(with_server) cmake --workflow --preset tsan
+
+fuzz fuzz-check: $(stamps)/build
+	@PYTHON=$(python) tools/system_packages.sh fuzzer
+	$(call say,fuzzing $(if $(filter fuzz,$@),$(FUZZ_SECONDS) s a target,a fixed number of inputs a target))
+	$(python) tests/fuzz/run.py --jobs $(JOBS) $(if $(filter fuzz,$@),--seconds $(FUZZ_SECONDS)) $(FUZZ_ARGS)
 
 wheel: $(stamps)/dev
 	$(call say,wheel)

@@ -11,6 +11,11 @@ has_header() {
   echo "#include <$1>" | c++ -x c++ -fsyntax-only - 2>/dev/null
 }
 
+links_fuzzer() {
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+    clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null 2>/dev/null
+}
+
 # Prints the Debian packages that would bring a need which is not met yet.
 missing() {
   case $1 in
@@ -20,6 +25,8 @@ missing() {
       "$python" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || echo python3-dev ;;
     gtest) { has_header gtest/gtest.h && has_header gmock/gmock.h; } || echo libgtest-dev libgmock-dev ;;
+    # clang only recommends its runtime, and recommended packages are not installed below.
+    fuzzer) links_fuzzer || echo clang libclang-rt-dev ;;
     openssl-headers) has_header openssl/ssl.h || echo libssl-dev ;;
     nginx) PATH=$PATH:/usr/sbin:/sbin command -v nginx >/dev/null || echo nginx-light ;;
     *) echo "error: $0 does not know the need '$1'" >&2; exit 2 ;;

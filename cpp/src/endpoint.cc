@@ -51,7 +51,8 @@ bool MayHoldSecret(std::string_view text) {
 
 Error BadEndpoint(std::string_view text, std::string_view name, std::string_view reason) {
   std::string message(name);
-  if (!MayHoldSecret(text)) message += " \"" + std::string(text) + "\"";
+  const bool printable = std::none_of(text.begin(), text.end(), IsControlByte);
+  if (printable && !MayHoldSecret(text)) message += " \"" + std::string(text) + "\"";
   message += ": ";
   message += reason;
   return InvalidArgument(message + "; expected HOST:PORT or http(s)://HOST:PORT");
@@ -77,7 +78,11 @@ const char* SplitPort(std::string_view text, std::string_view* host,
   return nullptr;
 }
 
+// inet_pton() would stop at a NUL and not look at what follows.
+bool HoldsNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
 bool IsIpv6(std::string_view host) {
+  if (HoldsNul(host)) return false;
   in6_addr address;
   return inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
 }
@@ -141,6 +146,7 @@ Result<Endpoint> ParseEndpoint(std::string_view text, std::string_view name) {
 }
 
 bool IsIpAddress(std::string_view host) {
+  if (HoldsNul(host)) return false;
   in_addr address;
   return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 || IsIpv6(host);
 }

@@ -21,6 +21,7 @@ struct IpAddress {
 };
 
 std::optional<IpAddress> ParseIp(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton() stops there
   const std::string terminated(text);
   IpAddress address;
   if (inet_pton(AF_INET, terminated.c_str(), address.bytes.data()) == 1) {

@@ -34,18 +34,27 @@ std::string EscapeControlBytes(std::string_view text) {
   return out;
 }
 
-// Other schemes may carry a password before '@' or a signature after '?' (presigned URLs): those
-// are left out.
+// What stands before '@' may end in a password (some tools take s3://ID:SECRET@bucket), and a
+// signature stands after '?' (presigned URLs): those are left out.
 std::string_view WithoutSecrets(std::string_view url) {
-  if (url.substr(0, kScheme.size()) == kScheme) return url;
-  url = url.substr(0, url.find('?'));
   const size_t at = url.rfind('@');
-  return at == std::string_view::npos ? url : url.substr(at + 1);
+  const size_t start = at == std::string_view::npos ? 0 : at + 1;
+  const bool is_s3 = url.substr(0, kScheme.size()) == kScheme;
+  const size_t end = is_s3 ? url.size() : std::min(url.find('?'), url.size());
+  return end < start ? std::string_view() : url.substr(start, end - start);
+}
+
+// The text's first bytes, UTF-8 not cut inside a character.
+std::string_view Shortened(std::string_view text) {
+  size_t size = std::min(text.size(), kMaxQuotedSize);
+  if (size == text.size()) return text;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+  return text.substr(0, size);
 }
 
 Error BadUrl(std::string_view url, std::string_view reason) {
   const std::string_view shown = WithoutSecrets(url);
-  std::string message = "bad URL \"" + EscapeControlBytes(shown.substr(0, kMaxQuotedSize));
+  std::string message = "bad URL \"" + EscapeControlBytes(Shortened(shown));
   message += shown.size() > kMaxQuotedSize ? "...\": " : "\": ";
   return InvalidArgument(message.append(reason));
 }

@@ -6,6 +6,7 @@
 namespace s3native {
 namespace {
 
+constexpr size_t kMaxEntitySize = 32;
 constexpr size_t kMaxDepth = 32;  // S3's deepest document has 6 levels
 
 void AppendUtf8(uint32_t code_point, std::string* out) {
@@ -44,8 +45,11 @@ bool AppendEntity(std::string_view name, std::string* out) {
     uint32_t code_point = 0;
     auto [end, error] =
         std::from_chars(digits.data(), digits.data() + digits.size(), code_point, hex ? 16 : 10);
-    if (error != std::errc() || end != digits.data() + digits.size() || code_point > 0x10FFFF)
+    const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;  // no character, no UTF-8
+    if (error != std::errc() || end != digits.data() + digits.size() || code_point > 0x10FFFF ||
+        surrogate) {
       return false;
+    }
     AppendUtf8(code_point, out);
   } else {
     return false;
@@ -159,13 +163,13 @@ std::string XmlUnescape(std::string_view text) {
     const size_t ampersand = text.find('&');
     out.append(text.substr(0, ampersand));
     if (ampersand == std::string_view::npos) return out;
-    const size_t semicolon = text.find(';', ampersand);
-    if (semicolon == std::string_view::npos ||
-        !AppendEntity(text.substr(ampersand + 1, semicolon - ampersand - 1), &out)) {
-      out.push_back('&');  // not an entity: keep it as it is
-      text.remove_prefix(ampersand + 1);
-    } else {
+    text.remove_prefix(ampersand + 1);
+    // Not to the text's end: the time for many ampersands would grow with their square.
+    const size_t semicolon = text.substr(0, kMaxEntitySize).find(';');
+    if (semicolon != std::string_view::npos && AppendEntity(text.substr(0, semicolon), &out)) {
       text.remove_prefix(semicolon + 1);
+    } else {
+      out.push_back('&');  // not an entity: keep it as it is
     }
   }
 }

@@ -92,6 +92,18 @@ TEST(ParseEndpoint, QuotesNoSecrets) {
   }
 }
 
+TEST(ParseEndpoint, QuotesNoControlBytes) {
+  const Result<Endpoint> endpoint = ParseEndpoint("host\nname", "endpoint=");
+  ASSERT_FALSE(endpoint.ok());
+  EXPECT_THAT(endpoint.error().message, Not(HasSubstr("\n")));
+}
+
+TEST(ParseEndpoint, ReadsAddressesToTheirEnd) {
+  using namespace std::string_literals;
+  EXPECT_FALSE(ParseEndpoint("[::1\0junk]:9000"s, "endpoint=").ok());
+  EXPECT_FALSE(IsIpAddress("127.0.0.1\0junk"s));
+}
+
 TEST(IsIpAddress, TellsAddressesFromNames) {
   for (const char* ip : {"127.0.0.1", "::1", "fd00::1"}) EXPECT_TRUE(IsIpAddress(ip)) << ip;
   for (const char* name : {"localhost", "1.2.3", "256.1.1.1", "", "1.2.3.4.example.com"})

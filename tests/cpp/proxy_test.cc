@@ -90,6 +90,11 @@ TEST(NoProxyCovers, ComparesAddressesNotText) {
   EXPECT_FALSE(NoProxyCovers("::2", "::1", 80));
 }
 
+TEST(NoProxyCovers, ReadsAddressesToTheirEnd) {
+  using namespace std::string_literals;
+  EXPECT_FALSE(NoProxyCovers("10.0.0.1\0junk"s, "10.0.0.1", 80));
+}
+
 TEST(NoProxyCovers, TakesNetworks) {
   EXPECT_TRUE(NoProxyCovers("10.0.0.0/8", "10.200.3.4", 80));
   EXPECT_FALSE(NoProxyCovers("10.0.0.0/8", "11.0.0.1", 80));

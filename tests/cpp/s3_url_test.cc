@@ -92,6 +92,16 @@ TEST(ParseS3Url, QuotesNoSecretsOfOtherUrlsAndNoControlBytes) {
   EXPECT_THAT(presigned, HasSubstr("bucket.s3.amazonaws.com/key"));
   EXPECT_THAT(ErrorOf("https://user:hunter2@host/key"), Not(HasSubstr("hunter2")));
   EXPECT_THAT(ErrorOf("s3://a\nb/key"), HasSubstr("a\\x0ab"));
+  EXPECT_THAT(ErrorOf("s3://AKIA:hunter2@bucket/key"), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(ErrorOf("https://user:hun?ter2@host/key"), Not(HasSubstr("hun")));
+}
+
+TEST(ParseS3Url, QuotesLongUrlsUpToAWholeCharacter) {
+  std::string url = "gs://b/";
+  for (int i = 0; i < 100; ++i) url += "\u65e5";  // three bytes each
+  std::string shown = "gs://b/";
+  for (int i = 0; i < 64; ++i) shown += "\u65e5";
+  EXPECT_THAT(ErrorOf(url), HasSubstr("\"" + shown + "...\""));
 }
 
 TEST(ParseObjectUrl, NeedsAKey) {

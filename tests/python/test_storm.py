@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fault_storm import FAULTS, Held, Storm, StormServer, eventually_not_more_than
+from fault_storm import Held, Storm, StormServer, eventually_not_more_than
+from faults import FAULTS
 from s3native.testing import MinioServer
 
 FAULT_COUNT = 500

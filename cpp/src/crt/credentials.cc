@@ -2,7 +2,10 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <vector>
+
+#include "ascii.h"
 
 namespace s3native::crt {
 namespace {
@@ -17,6 +20,18 @@ Error CredentialsError(const std::string& what) {
   error.message = what;
   return error;
 }
+
+// Credentials travel in headers, and a file, a process or a metadata service may say anything.
+bool BreaksOut(const aws_credentials* credentials) {
+  for (const aws_byte_cursor part : {aws_credentials_get_access_key_id(credentials),
+                                     aws_credentials_get_session_token(credentials)}) {
+    const std::string_view text = View(part);
+    if (std::any_of(text.begin(), text.end(), IsControlByte)) return true;
+  }
+  return false;
+}
+constexpr char kControlBytes[] =
+    "the access key ID or the session token that was found holds a control character";
 
 std::shared_ptr<aws_credentials> MakeCredentials(const Credentials& credentials) {
   aws_credentials* made = aws_credentials_new(
@@ -168,6 +183,7 @@ void CredentialsSource::Get(const RequestContext& context, CredentialsFound foun
   const auto on_found = [](aws_credentials* credentials, int crt_code, void* user_data) {
     const std::unique_ptr<Waiting> waiting(static_cast<Waiting*>(user_data));
     if (credentials == nullptr) return waiting->found(CrtError(crt_code, waiting->context));
+    if (BreaksOut(credentials)) return waiting->found(CredentialsError(kControlBytes));
     aws_credentials_acquire(credentials);
     waiting->found(
         std::shared_ptr<aws_credentials>(credentials, Releaser<aws_credentials_release>()));
@@ -190,6 +206,10 @@ Result<std::shared_ptr<aws_credentials>> CredentialsSource::Refresh() {
   current_ = MakeCredentials(fresh.value());
   if (!current_)
     return CredentialsError("the credentials function returned an empty access key or secret");
+  if (BreaksOut(current_.get())) {
+    current_ = nullptr;
+    return CredentialsError(kControlBytes);
+  }
   refresh_at_unix_s_ = expiry ? std::max(now + 1, *expiry - kRefreshMarginSeconds) : INT64_MAX;
   return current_;
 }

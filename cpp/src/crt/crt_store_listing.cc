@@ -12,15 +12,18 @@
 namespace s3native::crt {
 namespace {
 
-ObjectInfo ParseObject(XmlReader* reader) {
+// Nothing when an object has no size, or one that is no number.
+std::optional<ObjectInfo> ParseObject(XmlReader* reader) {
   ObjectInfo info;
+  bool has_size = false;
   std::string_view name;
   while (reader->NextElement(&name)) {
     if (name == "Key") {
       info.key = DecodeKey(reader->RawText());
     } else if (name == "Size") {
       const std::string_view text = reader->RawText();
-      std::from_chars(text.data(), text.data() + text.size(), info.size);
+      const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), info.size);
+      has_size = failed == std::errc() && end == text.data() + text.size();
     } else if (name == "ETag") {
       info.etag = reader->Text();
     } else if (name == "LastModified") {
@@ -31,6 +34,7 @@ ObjectInfo ParseObject(XmlReader* reader) {
       reader->Skip();
     }
   }
+  if (!has_size) return std::nullopt;
   return info;
 }
 
@@ -57,9 +61,12 @@ Result<ListPage> ParseListing(std::string_view document, const RequestContext& c
   }
   page.objects.reserve(1000);
   while (reader.NextElement(&name)) {
-    if (name == "Contents")
-      page.objects.push_back(ParseObject(&reader));
-    else if (name == "CommonPrefixes")
+    if (name == "Contents") {
+      std::optional<ObjectInfo> object = ParseObject(&reader);
+      if (!object && reader.ok())
+        return MalformedResponse("the listing has an object without a size", context);
+      if (object) page.objects.push_back(std::move(*object));
+    } else if (name == "CommonPrefixes")
       page.prefixes.push_back(ParsePrefix(&reader));
     else if (name == "IsTruncated")
       truncated = reader.RawText() == "true";
