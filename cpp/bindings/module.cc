@@ -4,6 +4,7 @@
 #include "buffer.h"
 #include "client.h"
 #include "convert.h"
+#include "events.h"
 #include "get_many.h"
 #include "objects.h"
 
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindObjects(module);
   s3native::python::BindGetMany(module);
   s3native::python::BindClient(module);
+  s3native::python::BindEvents(module);
 }

@@ -170,6 +170,7 @@ ConfigOptions ConfigOptionsFrom(const py::dict& options) {
   Read(options, "memory_limit", &out.memory_limit);
   Read(options, "event_loops", &out.event_loops);
   Read(options, "connect_timeout_ms", &out.connect_timeout_ms);
+  Read(options, "first_byte_timeout_s", &out.first_byte_timeout_s);
   Read(options, "stall_timeout_s", &out.stall_timeout_s);
   Read(options, "total_timeout_s", &out.total_timeout_s);
   Read(options, "max_attempts", &out.max_attempts);
@@ -208,6 +209,7 @@ py::dict DescribeConfig(const Config& config) {
   values["memory_limit"] = config.memory_limit;
   values["event_loops"] = config.event_loops;
   values["connect_timeout_ms"] = config.connect_timeout_ms;
+  values["first_byte_timeout_s"] = config.first_byte_timeout_s;
   values["stall_timeout_s"] = config.stall_timeout_s;
   values["total_timeout_s"] = config.total_timeout_s;
   values["max_attempts"] = config.max_attempts;

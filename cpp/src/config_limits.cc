@@ -81,6 +81,9 @@ Status ConfigResolver::TakeSizes() {
   TakeArgument("event_loops", options_.event_loops, &config_.event_loops);
   TakeArgument("connect_timeout_ms", options_.connect_timeout_ms, &config_.connect_timeout_ms);
   TakeArgument("stall_timeout_s", options_.stall_timeout_s, &config_.stall_timeout_s);
+  config_.first_byte_timeout_s = config_.stall_timeout_s;
+  TakeArgument("first_byte_timeout_s", options_.first_byte_timeout_s,
+               &config_.first_byte_timeout_s);
   TakeArgument("total_timeout_s", options_.total_timeout_s, &config_.total_timeout_s);
   if (config_.event_loops == 0) {
     config_.event_loops = EventLoopsFor(inputs_.cores);

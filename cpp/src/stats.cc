@@ -20,6 +20,7 @@ std::vector<std::pair<std::string, uint64_t>> CollectStats() {
       {"failures", counters.failures.load()},
       {"bytes_received", counters.bytes_received.load()},
       {"bytes_sent", counters.bytes_sent.load()},
+      {"events_dropped", counters.events_dropped.load()},
       {"memory_limit", memory.budget->limit()},
       {"memory_reserved", memory.budget->reserved()},
       {"pool_in_use", pool.in_use_bytes},

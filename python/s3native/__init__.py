@@ -6,6 +6,7 @@ environment and the AWS profile on first use.
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -72,6 +73,7 @@ __all__ = [
     "ThrottledError",
     "UnavailableError",
     "default_client",
+    "telemetry",
     *_OPERATIONS,
 ]
 
@@ -89,4 +91,6 @@ def default_client() -> Client:
 def __getattr__(name: str) -> Any:
     if name in _OPERATIONS:
         return getattr(default_client(), name)
+    if name == "telemetry":  # imported when it is used: few programs do
+        return importlib.import_module("s3native.telemetry")
     raise AttributeError(f"module 's3native' has no attribute {name!r}")

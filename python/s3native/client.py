@@ -103,6 +103,9 @@ class Client:
             default a quarter of the machine's memory, 256 MiB to 4 GiB.
         event_loops: I/O threads; default half the cores, at least 2.
         connect_timeout_ms: default 3000.
+        first_byte_timeout_s: a connection whose answer does not begin so long after the request
+            is given up; ten times as long where the server has work to do (copy, the completion
+            of an upload); default stall_timeout_s.
         stall_timeout_s: a connection without a byte for so long, or with less than 1 KiB/s of a
             body, is given up; default 30.
         total_timeout_s: bound on each call; default none.
@@ -135,6 +138,7 @@ class Client:
         memory_limit: int | None = None,
         event_loops: int | None = None,
         connect_timeout_ms: int | None = None,
+        first_byte_timeout_s: int | None = None,
         stall_timeout_s: int | None = None,
         total_timeout_s: int | None = None,
         max_attempts: int | None = None,
@@ -144,6 +148,10 @@ class Client:
     ) -> None:
         options = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         self._options = {k: v for k, v in options.items() if v is not None}
+        if "AWS_LOG_LEVEL" in os.environ:
+            from s3native import telemetry
+
+            telemetry.use_environment()
         self._engine = _core.Client(self._options)
         _clients.add(self)
 

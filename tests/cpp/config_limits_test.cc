@@ -137,6 +137,16 @@ TEST_F(ConfigLimitsTest, NumbersOutOfRangeNameTheirArgument) {
   EXPECT_THAT(Refused(), HasSubstr("connect_timeout_ms"));
 }
 
+TEST_F(ConfigLimitsTest, TheTimeToTheFirstByteIsBoundAsStallsAreUnlessTold) {
+  EXPECT_EQ(Resolved().first_byte_timeout_s, 30u);
+  options_.stall_timeout_s = 5;
+  EXPECT_EQ(Resolved().first_byte_timeout_s, 5u);
+  options_.first_byte_timeout_s = 60;
+  const Config config = Resolved();
+  EXPECT_EQ(config.first_byte_timeout_s, 60u);
+  EXPECT_EQ(config.stall_timeout_s, 5u);
+}
+
 TEST_F(ConfigLimitsTest, ArgumentsOfSizeArriveWithTheirSource) {
   options_.part_size = 16u << 20;
   options_.max_connections = 7;

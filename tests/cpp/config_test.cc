@@ -57,6 +57,7 @@ TEST_F(ConfigTest, EveryFieldHasASource) {
                                         "memory_limit",
                                         "event_loops",
                                         "connect_timeout_ms",
+                                        "first_byte_timeout_s",
                                         "stall_timeout_s",
                                         "total_timeout_s",
                                         "max_attempts",

@@ -296,7 +296,12 @@ FAULTS: dict[str, Fault] = {
         "no byte after half of the body", f"{_RETRIED} of `stall_timeout_s`", stall, _has_body, 0.1
     ),
     "silence": Fault(
-        "no byte of an answer", f"{_RETRIED} of `stall_timeout_s`", silence, weight=0.1
+        "no byte of an answer",
+        f"{_RETRIED} of `first_byte_timeout_s`",
+        silence,
+        # Where the server has work to do it is given ten times as long.
+        lambda exchange: not _is("CopyObject", "CompleteMultipartUpload")(exchange),
+        0.1,
     ),
     "slow drip": Fault(
         "ten bytes a second", "the connection is given up; " + _RETRIED, drip, _is_large_get, 0.05

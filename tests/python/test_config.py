@@ -47,6 +47,7 @@ def test_arguments() -> None:
         "throughput_target_gbps": 25.0,
         "max_connections": 7,
         "connect_timeout_ms": 100,
+        "first_byte_timeout_s": 9,
         "stall_timeout_s": 5,
         "total_timeout_s": 60,
         "max_attempts": 3,

@@ -143,6 +143,33 @@ def test_blanks_before_a_document_are_waited_for() -> None:
         assert connect(server, stall_timeout_s=1).copy(URL, "s3://bucket/copy").etag == '"copied"'
 
 
+def test_a_server_that_does_not_begin_to_answer() -> None:
+    with RawServer(stalls_at_once) as server:
+        client = connect(server, first_byte_timeout_s=1)
+        assert 1 <= stalled_for(partial(client.get, URL, range=RANGE)) < 2.2
+        with pytest.raises(s3native.RequestTimeoutError, match="raise first_byte_timeout_s"):
+            client.head(URL)
+
+
+def test_a_server_may_take_its_time_to_begin() -> None:
+    """As long as it is told, and ten times as long for a copy."""
+
+    def answer(request: Request, line: Line) -> None:
+        if request.method == "HEAD":
+            return serve(request, line)
+        line.wait(2.5)
+        if request.method == "GET":
+            return serve(request, line)
+        return line.send(response(200, b'<CopyObjectResult><ETag>"c"</ETag></CopyObjectResult>'))
+
+    with RawServer(answer) as server, ThreadPoolExecutor(2) as threads:
+        patient = connect(server, stall_timeout_s=1, first_byte_timeout_s=10)
+        got = threads.submit(patient.get, URL, range=RANGE)
+        copied = connect(server, stall_timeout_s=1).copy(URL, "s3://bucket/copy")
+        assert copied.etag == '"c"'
+        assert len(got.result()) == RANGE[1] - RANGE[0]
+
+
 @pytest.mark.parametrize("size", [4000, 400_000], ids=["short", "long"])
 def test_slow_is_not_stalled(transport: Transport, size: int) -> None:
     data = content(size)

@@ -51,6 +51,7 @@ struct ConfigOptions {
   std::optional<uint64_t> memory_limit;
   std::optional<uint16_t> event_loops;
   std::optional<uint32_t> connect_timeout_ms;
+  std::optional<uint32_t> first_byte_timeout_s;
   std::optional<uint32_t> stall_timeout_s;
   std::optional<uint32_t> total_timeout_s;
   std::optional<uint32_t> max_attempts;
@@ -91,8 +92,9 @@ struct Config {
   uint64_t memory_limit = 0;     // resolved to a quarter of the machine's memory, 256 MiB to 4 GiB
   uint16_t event_loops = 0;      // resolved to one for each two cores, at least one, at most 18
   uint32_t connect_timeout_ms = 3000;
-  uint32_t stall_timeout_s = 30;
-  uint32_t total_timeout_s = 0;  // 0: none
+  uint32_t first_byte_timeout_s = 0;  // resolved to stall_timeout_s
+  uint32_t stall_timeout_s = 30;      // 0: none
+  uint32_t total_timeout_s = 0;       // 0: none
   uint32_t max_attempts = 10;
   RetryMode retry_mode = RetryMode::kStandard;
   ChecksumPolicy request_checksum = ChecksumPolicy::kWhenSupported;

@@ -17,6 +17,7 @@ struct Counters {
   std::atomic<uint64_t> failures{0};        // operations that ended in an error
   std::atomic<uint64_t> bytes_received{0};  // object bytes written to memory
   std::atomic<uint64_t> bytes_sent{0};      // body bytes of successful requests
+  std::atomic<uint64_t> events_dropped{0};  // log lines and records that found their queue full
 };
 
 Counters& GlobalCounters();

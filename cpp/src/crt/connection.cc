@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "crt/errors.h"
+#include "s3native/events.h"
 
 namespace s3native::crt {
 namespace {
@@ -46,7 +47,11 @@ int64_t Connection::NowSeconds() const {
 void Connection::CheckClock(int64_t server_s) {
   const int64_t offset_s = clock_offset_s_.load(std::memory_order_relaxed);
   const std::optional<int64_t> correction = ClockCorrection(server_s, time(nullptr), offset_s);
-  if (correction) clock_offset_s_.store(*correction, std::memory_order_relaxed);
+  if (!correction) return;
+  clock_offset_s_.store(*correction, std::memory_order_relaxed);
+  if (IsLogged(LogLevel::kWarning))
+    Log(LogLevel::kWarning, "this machine's clock differs from the server's: requests are signed " +
+                                std::to_string(*correction) + " s later than it says");
 }
 
 Status Connection::Connect() {

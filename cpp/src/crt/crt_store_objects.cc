@@ -197,6 +197,7 @@ OperationPtr CrtStore::Delete(S3Url url, std::string version_id, Completion<std:
 
 OperationPtr CrtStore::Copy(CopyRequest copy, Completion<PutResult> done) {
   Request request = NewRequest("CopyObject", "PUT", copy.url, "CopyObjectResult");
+  request.laborious = true;
   std::string source = "/" + copy.source.bucket + "/" + PercentEncode(copy.source.key, true);
   if (!copy.source_version_id.empty())
     source += "?versionId=" + PercentEncode(copy.source_version_id, false);

@@ -169,6 +169,7 @@ OperationPtr CrtStore::UploadPart(UploadPartRequest part, Completion<CompletedPa
 
 OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<CompletedPart> done) {
   Request request = NewRequest("UploadPartCopy", "PUT", part.url, "CopyPartResult");
+  request.laborious = true;
   request.path += PartQuery(part.part_number, part.upload_id);
   request.context.range = part.range.ToString();
   std::string source = "/" + part.source.bucket + "/" + PercentEncode(part.source.key, true);
@@ -194,6 +195,7 @@ OperationPtr CrtStore::UploadPartCopy(UploadPartCopyRequest part, Completion<Com
 OperationPtr CrtStore::CompleteUpload(CompleteUploadRequest complete, Completion<PutResult> done) {
   Request request =
       NewRequest("CompleteMultipartUpload", "POST", complete.url, "CompleteMultipartUploadResult");
+  request.laborious = true;
   request.path += "?uploadId=" + PercentEncode(complete.upload_id, false);
   request.document = CompleteDocument(complete.parts);
   request.headers.emplace_back("Content-Type", "application/xml");

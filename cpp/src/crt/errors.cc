@@ -71,9 +71,11 @@ Cause CauseOfCrtCode(int crt_code) {
       return {ErrorCode::kIntegrity, true,
               "the response was not what S3 promises: check that this is an S3 endpoint"};
     case AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT:
+      return {ErrorCode::kTimeout, true,
+              "the server did not begin to answer: check it, or raise first_byte_timeout_s"};
     case AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE:
       return {ErrorCode::kTimeout, true,
-              "the connection stalled: check the network, or raise stall_timeout"};
+              "the connection stalled: check the network, or raise stall_timeout_s"};
     case AWS_ERROR_SHORT_BUFFER:
       return {ErrorCode::kInvalidArgument, false,
               "the buffer is smaller than the range or object: pass a larger one"};

@@ -8,11 +8,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include "crt/loop_task.h"
 #include "endpoint.h"
+#include "s3native/events.h"
 
 namespace s3native::crt {
 namespace {
@@ -27,6 +29,9 @@ constexpr size_t kMaxText = 32 * 1024 * 1024;
 constexpr size_t kWriteSlice = 256 * 1024;
 // Checks for a stall in a stall timeout.
 constexpr uint64_t kStallChecks = 4;
+// How much longer a server may take to begin its answer when it has to work for it: S3 copies 5 GiB
+// in a minute or two.
+constexpr uint64_t kLaborFactor = 10;
 // A body that moves more slowly than this, through a whole stall timeout, is as good as stalled: 8
 // MiB would take two hours.
 constexpr uint64_t kTrickleBytesPerSecond = 1024;
@@ -73,11 +78,14 @@ void Drop(ConstBytes* bytes, size_t size) {
   bytes->size -= size;
 }
 
+std::atomic<uint64_t> next_id{1};
+
 }  // namespace
 
 HttpConnection::HttpConnection(std::shared_ptr<Connection> settings, std::string host,
                                std::shared_ptr<Owner> owner, aws_event_loop* loop)
     : settings_(std::move(settings)),
+      id_(next_id.fetch_add(1, std::memory_order_relaxed)),
       host_(std::move(host)),
       owner_(std::move(owner)),
       loop_(loop),
@@ -235,6 +243,8 @@ void HttpConnection::Negotiate() {
 
 void HttpConnection::Ready() {
   state_ = State::kIdle;
+  if (IsLogged(LogLevel::kDebug))
+    Log(LogLevel::kDebug, "connection " + std::to_string(id_) + " to " + host_ + " is open");
   if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));
 }
 
@@ -251,6 +261,7 @@ void HttpConnection::Begin(ExchangePtr exchange) {
   if (state_ != State::kIdle) return exchange->Finished(AWS_ERROR_HTTP_CONNECTION_CLOSED);
   state_ = State::kBusy;
   exchange_ = std::move(exchange);
+  exchange_->connection_id = id_;
   text_size_ = decode_at_ = 0;
   if (text_.size() > kHeadSpace) std::vector<char>(kHeadSpace).swap(text_);
   in_body_ = body_sent_ = answered_ = false;
@@ -516,6 +527,10 @@ void HttpConnection::Fail(int crt_code) {
 void HttpConnection::Shut(int crt_code) {
   const bool opened = state_ != State::kOpening;
   state_ = State::kClosed;
+  if (IsLogged(LogLevel::kDebug))
+    Log(LogLevel::kDebug, "connection " + std::to_string(id_) + " to " + host_ +
+                              (opened ? " is closed: " : " could not be opened: ") +
+                              (crt_code == 0 ? "done" : aws_error_str(crt_code)));
   // Callbacks of pending writes run in here; after it no memory of a caller is touched.
   if (socket_made_) aws_socket_clean_up(&socket_);
   // The socket may be in a callback right now: its memory goes later.
@@ -525,14 +540,25 @@ void HttpConnection::Shut(int crt_code) {
 }
 
 void HttpConnection::WatchForStalls() {
-  const uint64_t timeout_ms = uint64_t{settings_->config().stall_timeout_s} * 1000;
-  if (watched_ || timeout_ms == 0) return;
+  const Config& config = settings_->config();
+  const auto [shorter_s, longer_s] =
+      std::minmax(config.stall_timeout_s, config.first_byte_timeout_s);
+  const uint64_t shortest_ms = uint64_t{shorter_s != 0 ? shorter_s : longer_s} * 1000;
+  if (watched_ || shortest_ms == 0) return;
   watched_ = true;
-  WatchAgain(timeout_ms / kStallChecks, progress_, 0);
+  WatchAgain(shortest_ms / kStallChecks, progress_, 0);
 }
 
-void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_t quiet) {
-  PostAfter(loop_, interval_ms, [weak = weak_from_this(), interval_ms, progress, quiet] {
+// How long nothing may happen; 0: for ever.
+uint64_t HttpConnection::QuietLimitMs() const {
+  const Config& config = settings_->config();
+  if (!AwaitsHead()) return uint64_t{config.stall_timeout_s} * 1000;
+  const uint64_t factor = exchange_->IsLaborious() ? kLaborFactor : 1;
+  return uint64_t{config.first_byte_timeout_s} * 1000 * factor;
+}
+
+void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_t quiet_ms) {
+  PostAfter(loop_, interval_ms, [weak = weak_from_this(), interval_ms, progress, quiet_ms] {
     const HttpConnectionPtr self = weak.lock();
     if (!self || self->state_ == State::kClosed) return;
     if (self->state_ == State::kIdle) {
@@ -542,12 +568,15 @@ void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_
     // A slow server's bytes may wait below the low water mark.
     if (self->progress_ == progress && self->state_ == State::kBusy) self->ReceiveAll();
     if (self->state_ == State::kClosed) return;
+    if (self->state_ == State::kIdle) return self->WatchAgain(interval_ms, self->progress_, 0);
     // Before a head a server may work for long, and send blanks so as to be waited for.
-    const bool body_moves = self->in_body_ || !self->body_sent_;
-    const uint64_t least = body_moves ? interval_ms * kTrickleBytesPerSecond / 1000 : 1;
-    const uint64_t still = self->progress_ - progress < least ? quiet + 1 : 0;
-    if (still > kStallChecks) return self->Fail(AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
-    self->WatchAgain(interval_ms, self->progress_, still);
+    const uint64_t least = self->AwaitsHead() ? 1 : interval_ms * kTrickleBytesPerSecond / 1000;
+    const uint64_t still_ms = self->progress_ - progress < least ? quiet_ms + interval_ms : 0;
+    const uint64_t limit_ms = self->QuietLimitMs();
+    if (limit_ms != 0 && still_ms > limit_ms)
+      return self->Fail(self->AwaitsHead() ? AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT
+                                           : AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
+    self->WatchAgain(interval_ms, self->progress_, still_ms);
   });
 }
 

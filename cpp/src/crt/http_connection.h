@@ -40,6 +40,8 @@ class Exchange {
   virtual ConstBytes Body() = 0;
   // Whether the answer is a head only, whatever length it tells.
   virtual bool IsHeadRequest() const { return false; }
+  // Whether the server has to work before it can answer.
+  virtual bool IsLaborious() const { return false; }
   // Whether it goes before the others that wait: it is small, and much may wait for it.
   virtual bool IsUrgent() const { return false; }
   // The response's head is here, and a body of `size` bytes follows. Nothing: it is not wanted,
@@ -48,6 +50,8 @@ class Exchange {
   // The CRT's code for what went wrong; 0 when the whole response has arrived,
   // AWS_ERROR_HTTP_CONNECTION_CLOSED when the request was not sent.
   virtual void Finished(int crt_code) = 0;
+
+  uint64_t connection_id = 0;  // set before Head is called
 
   // The pool's, guarded by its mutex.
   std::shared_ptr<HttpConnection> connection;  // while on one
@@ -111,9 +115,12 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Fail(int crt_code);
   void Shut(int crt_code);
   void WatchForStalls();
-  void WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_t quiet);
+  void WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_t quiet_ms);
+  bool AwaitsHead() const { return body_sent_ && !in_body_; }
+  uint64_t QuietLimitMs() const;
 
   const std::shared_ptr<Connection> settings_;
+  const uint64_t id_;  // for those who watch
   const std::string host_;
   const std::shared_ptr<Owner> owner_;
   aws_event_loop* const loop_;

@@ -3,6 +3,7 @@
 #include <aws/s3/s3.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <random>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "crt/loop_task.h"
 #include "crt/object_headers.h"
 #include "retry_policy.h"
+#include "s3native/events.h"
 #include "s3native/stats.h"
 #include "sigv4.h"
 #include "time_format.h"
@@ -23,6 +25,11 @@ namespace {
 constexpr size_t kMaxError = 64 * 1024;
 // A listing of 1 000 keys of 1 024 bytes, each percent-encoded, takes 3.5 MB.
 constexpr size_t kMaxDocument = 16 * 1024 * 1024;
+
+uint64_t NowMicroseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
 
 // From [0, 1), another one for each thread.
 double Random() {
@@ -44,6 +51,10 @@ class RequestRunner : public Operation,
         done_(std::move(done)) {}
 
   void Start() {
+    if (AreRequestsRecorded() || IsLogged(LogLevel::kDebug)) {
+      record_ = std::make_unique<RequestRecord>();
+      started_us_ = NowMicroseconds();
+    }
     GlobalCounters().operations.fetch_add(1, std::memory_order_relaxed);
     Ask();
   }
@@ -60,6 +71,7 @@ class RequestRunner : public Operation,
   }
 
   std::string Head() override {
+    if (record_) sent_us_ = NowMicroseconds();
     const std::string authority =
         RequestAuthority(connection_->config(), request_.context.url.bucket);
     const bool through_proxy = connection_->proxy() && connection_->config().scheme == "http";
@@ -93,7 +105,13 @@ class RequestRunner : public Operation,
     if (status_ == 403) server_time_ms_ = ParseHttpDate(head.Header("date"));
     for (const auto& [name, value] : head.headers) headers_.Add(name, value);
     if (!IsHeadRequest()) headers_.content_length = size;
-    return status_ / 100 == 2 ? Destination(size) : ForDocument(size, kMaxError);
+    const auto place = status_ / 100 == 2 ? Destination(size) : ForDocument(size, kMaxError);
+    if (record_) {
+      record_->first_byte_us = NowMicroseconds() - sent_us_;
+      record_->bytes_received = place ? place->bytes.size : 0;
+      record_->request_id = headers_.request_id;
+    }
+    return place;
   }
 
   void Finished(int crt_code) override {
@@ -135,6 +153,7 @@ class RequestRunner : public Operation,
   int attempts() const { return attempts_; }
 
   void Complete(Result<T> result) {
+    if (record_) Tell(result.ok() ? "" : ErrorCodeName(result.error().code));
     const Completion<T> done = std::move(done_);
     done(std::move(result));
   }
@@ -160,7 +179,7 @@ class RequestRunner : public Operation,
         static_cast<uint32_t>(attempts_) < connection_->config().max_attempts) {
       if (connection_->config().retry_mode == RetryMode::kLegacy ||
           connection_->retry_budget().Take())
-        return WaitAndRetry();
+        return WaitAndRetry(error);
       error.message += "; it is not tried again because too many requests fail";
     }
     GlobalCounters().failures.fetch_add(1, std::memory_order_relaxed);
@@ -186,6 +205,7 @@ class RequestRunner : public Operation,
 
   // As before the first attempt, but for its count.
   void Reset() {
+    if (record_) *record_ = {};
     status_ = refusal_ = 0;
     headers_ = {};
     document_.clear();
@@ -206,7 +226,10 @@ class RequestRunner : public Operation,
     return std::abs(connection_->NowSeconds() - signed_at_s_) > 60;
   }
 
-  void WaitAndRetry() {
+  void WaitAndRetry(const Error& error) {
+    const uint64_t delay_ms = RetryDelayMs(attempts_, Random());
+    if (IsLogged(LogLevel::kInfo))
+      Log(LogLevel::kInfo, "trying again in " + std::to_string(delay_ms) + " ms: " + error.message);
     GlobalCounters().retries.fetch_add(1, std::memory_order_relaxed);
     Reset();
     bool cancelled = false;
@@ -218,13 +241,31 @@ class RequestRunner : public Operation,
     // From here on a cancellation that finds waiting_ set completes.
     if (cancelled) return Complete(Cancelled());
     aws_event_loop* loop = aws_event_loop_group_get_next_loop(connection_->runtime().event_loops());
-    PostAfter(loop, RetryDelayMs(attempts_, Random()), [self = this->shared_from_this()] {
+    PostAfter(loop, delay_ms, [self = this->shared_from_this()] {
       {
         std::lock_guard lock(self->mutex_);
         if (!std::exchange(self->waiting_, false)) return;
       }
       self->Ask();
     });
+  }
+
+  // Of a request that has ended: whoever watches gets its record.
+  void Tell(const char* error) {
+    const RequestContext& context = request_.context;
+    record_->operation = context.operation;
+    record_->bucket = context.url.bucket;
+    record_->key = context.url.key;
+    record_->range = context.range;
+    record_->error = error;
+    record_->http_status = status_;
+    record_->attempts = attempts_;
+    record_->bytes_sent = Body().size;
+    record_->total_us = NowMicroseconds() - started_us_;
+    record_->connection = connection_id;
+    if (IsLogged(LogLevel::kDebug)) Log(LogLevel::kDebug, ToString(*record_));
+    if (AreRequestsRecorded()) GetEventQueue().Push(std::move(*record_));
+    record_ = nullptr;
   }
 
   Error Cancelled() const { return CrtError(AWS_ERROR_S3_CANCELED, request_.context); }
@@ -240,6 +281,10 @@ class RequestRunner : public Operation,
   bool clock_checked_ = false;
   bool was_damaged_ = false;  // an attempt's bytes did not arrive as they were sent
   int refusal_ = 0;           // the CRT's code for what is wrong with the response
+
+  std::unique_ptr<RequestRecord> record_;  // when somebody wants to know
+  uint64_t started_us_ = 0;                // of the first attempt
+  uint64_t sent_us_ = 0;                   // of the last one
 
   std::mutex mutex_;  // guards the two below
   bool cancelled_ = false;
@@ -317,6 +362,7 @@ class DocumentRunner final : public RequestRunner<Response> {
 
   bool IsHeadRequest() const override { return request_.method == std::string_view("HEAD"); }
   bool IsUrgent() const override { return true; }
+  bool IsLaborious() const override { return request_.laborious; }
 
  private:
   std::optional<BodyPlace> Destination(uint64_t size) override {

@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 
+#include "crt/crt_logger.h"
+
 namespace s3native::crt {
 namespace {
 
@@ -38,6 +40,7 @@ aws_allocator* Allocator() {
 
 std::shared_ptr<Runtime> Runtime::Get(uint16_t event_loops) {
   Allocator();
+  [[maybe_unused]] static const bool logs = (InstallLogger(), true);
   Shared& shared = GetShared();
   std::lock_guard lock(shared.mutex);
   if (shared.pid != getpid()) {
