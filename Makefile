@@ -1,6 +1,6 @@
 # Every command sets up what it needs in .venv and in the user's cache, and is cheap to run again.
 #   make test    everything          make bench   the benchmark against other clients
-#   make check   the inner loop      make lint, fmt, sanitize, fuzz, wheel, try-install, clean
+#   make check   the inner loop      make lint, fmt, sanitize, fuzz, soak, wheel, try-install, clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -30,7 +30,7 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests bench lint fmt sanitize fuzz fuzz-check wheel try-install server clean
+.PHONY: test check units python-tests bench lint fmt sanitize fuzz fuzz-check soak wheel try-install server clean
 
 # ---- commands ----
 
@@ -76,6 +76,10 @@ fuzz fuzz-check: $(stamps)/build
 	@PYTHON=$(python) tools/system_packages.sh fuzzer
 	$(call say,fuzzing $(if $(filter fuzz,$@),$(FUZZ_SECONDS) s a target,a fixed number of inputs a target))
 	$(python) tests/fuzz/run.py --jobs $(JOBS) $(if $(filter fuzz,$@),--seconds $(FUZZ_SECONDS)) $(FUZZ_ARGS)
+
+soak: $(stamps)/package server
+	$(call say,thousands of faults and forks)
+	$(python) tests/python/soak.py $(SOAK_ARGS)
 
 wheel: $(stamps)/dev
 	$(call say,wheel)
@@ -123,6 +127,7 @@ $(stamps)/try-install: $(stamps)/venv $(package_files) tools/try_install.sh
 	@tools/try_install.sh $(python)
 	@touch $@
 
-# MinIO, built once per user; it brings Go when there is none.
+# MinIO and toxiproxy, built once per user; they bring Go when there is none.
 server: $(stamps)/package
 	$(python) -m s3native.testing install-minio
+	$(python) tests/server/toxiproxy.py

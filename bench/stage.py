@@ -13,20 +13,14 @@ import content
 from programs import BuildError
 from protocol import Target
 from s3lite import S3Lite
-from s3native.testing import (
-    MinioNotFoundError,
-    MinioServer,
-    ServerStartError,
-    find_minio,
-    install_minio,
-)
+from s3native.testing import MINIO, MinioServer, ProgramNotFoundError, ServerStartError
 from servers import ListServer, NginxServer, SinkServer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 BUCKET = "bench"
-STAGE_ERRORS = (BuildError, MinioNotFoundError, ServerStartError)
+STAGE_ERRORS = (BuildError, ProgramNotFoundError, ServerStartError)
 _SHARED_MEMORY = Path("/dev/shm")
 _SPARE_BYTES = 4 << 30
 
@@ -116,9 +110,9 @@ class Stage:
     def minio(self) -> MinioServer:
         """A MinIO with the bucket; built first where there is none."""
         try:
-            find_minio()
-        except MinioNotFoundError:
-            install_minio()
+            MINIO.find()
+        except ProgramNotFoundError:
+            MINIO.install()
         server = self._running.enter_context(MinioServer(folder=data_folder(self._data_size)))
         S3Lite(
             Target(server.endpoint, BUCKET, server.access_key, server.secret_key)

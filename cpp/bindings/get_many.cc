@@ -1,5 +1,6 @@
 #include "get_many.h"
 
+#include <array>
 #include <optional>
 #include <unordered_map>
 
@@ -10,6 +11,29 @@
 namespace s3native::python {
 namespace {
 
+// Python's garbage collector sees through objects of this class to what they refer to: whoever
+// raises an item's error makes a cycle of it, its traceback and the item.
+template <typename T>
+void Collectable(PyHeapTypeObject* heap_type) {
+  static constexpr auto value_of = [](PyObject* self) {
+    auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    return static_cast<T*>(instance->get_value_and_holder().value_ptr());  // null at first
+  };
+  PyTypeObject* type = &heap_type->ht_type;
+  type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type->tp_traverse = [](PyObject* self, visitproc visit, void* arg) -> int {
+    Py_VISIT(Py_TYPE(self));
+    if (T* value = value_of(self); value != nullptr) {
+      for (const py::object* object : value->References()) Py_VISIT(object->ptr());
+    }
+    return 0;
+  };
+  type->tp_clear = [](PyObject* self) -> int {
+    if (T* value = value_of(self); value != nullptr) value->Clear();
+    return 0;
+  };
+}
+
 // One result: data or error.
 struct Item {
   size_t index = 0;
@@ -17,6 +41,9 @@ struct Item {
   py::object data;   // Buffer, a memoryview of `into`, or None
   py::object info;   // ObjectInfo or None
   py::object error;  // S3Error or None
+
+  std::array<const py::object*, 2> References() const { return {&data, &error}; }
+  void Clear() { data = error = py::none(); }
 };
 
 class GetManyIterator {
@@ -34,6 +61,11 @@ class GetManyIterator {
     if (!stream_) return;
     const ReleaseGil released;  // waits for what is in flight
     stream_.reset();
+  }
+  std::array<const py::object*, 1> References() const { return {&requests_}; }
+  void Clear() {
+    exhausted_ = true;
+    requests_ = {};
   }
 
  private:
@@ -160,7 +192,7 @@ py::object MakeGetMany(std::shared_ptr<Client> client, const py::object& request
 }
 
 void BindGetMany(py::module_& module) {
-  py::class_<Item>(module, "GetManyItem")
+  py::class_<Item>(module, "GetManyItem", py::custom_type_setup(&Collectable<Item>))
       .def_readonly("index", &Item::index)
       .def_readonly("url", &Item::url)
       .def_readonly("data", &Item::data)
@@ -170,7 +202,8 @@ void BindGetMany(py::module_& module) {
         return "<s3native.GetManyItem " + std::to_string(item.index) + " " +
                py::str(item.url).cast<std::string>() + (item.error.is_none() ? ">" : ", failed>");
       });
-  py::class_<GetManyIterator>(module, "GetManyIterator")
+  py::class_<GetManyIterator>(module, "GetManyIterator",
+                              py::custom_type_setup(&Collectable<GetManyIterator>))
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__", &GetManyIterator::Next)
       .def("close", &GetManyIterator::Close);

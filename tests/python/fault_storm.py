@@ -7,13 +7,10 @@ bytes or the right typed error, never part of an object.
 
 from __future__ import annotations
 
-import gc
-import os
+import datetime
 import random
 import threading
-import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import s3native
@@ -77,38 +74,13 @@ class StormServer:
 # ---- the work ----
 
 
-@dataclass(frozen=True)
-class Held:
-    """What the process holds: it must not grow."""
-
-    threads: int
-    descriptors: int
-    pool_in_use: int
-    memory_reserved: int
-
-    @classmethod
-    def now(cls) -> Held:
-        """As it is."""
-        gc.collect()
-        stats = s3native._core.stats()
-        return cls(
-            len(os.listdir("/proc/self/task")),
-            len(os.listdir("/proc/self/fd")),
-            stats["pool_in_use"],
-            stats["memory_reserved"],
-        )
-
-    def exceeds(self, other: Held) -> bool:
-        """Whether there is more of anything."""
-        return any(vars(self)[name] > vars(other)[name] for name in vars(self))
-
-
 class Storm:
     """Threads that work on one bucket through a `StormServer` until enough faults were done."""
 
     def __init__(self, server: MinioServer, bucket: str, storm: StormServer, *, seed: int) -> None:
         self.outcomes: Counter[str] = Counter()
         self._bucket = bucket
+        self._uploaded: set[str] = set()
         self._storm = storm
         self._seed = seed
         self._lock = threading.Lock()
@@ -148,10 +120,14 @@ class Storm:
         if found:
             raise found[0]
 
-    def pending_uploads(self, boto: Any) -> list[str]:
-        """Keys of uploads that the server still holds."""
-        found = boto.list_multipart_uploads(Bucket=self._bucket)
-        return [upload["Key"] for upload in found.get("Uploads", [])]
+    def pending_uploads(self) -> list[str]:
+        """Keys of the storm's uploads that the server still holds."""
+        any_age = datetime.timedelta(minutes=-1)
+        return [
+            key
+            for key in sorted(self._uploaded)
+            if self._calm.abort_stale_uploads(self._url(key), older_than=any_age)
+        ]
 
     def _step(self, chance: random.Random, number: int) -> None:
         steps = [
@@ -223,6 +199,7 @@ class Storm:
         self._put(f"mine/{number}/large", chance.randbytes(PART + chance.randrange(1, PART)))
 
     def _put(self, key: str, data: bytes, **options: Any) -> None:
+        self._uploaded.add(key)
         before = self._content(key)
         try:
             self._client.put(self._url(key), data, **options)
@@ -259,11 +236,3 @@ class Storm:
             return bytes(self._calm.get(self._url(key)))
         except s3native.NotFoundError:
             return None
-
-
-def eventually_not_more_than(before: Held, seconds: float = 10) -> Held:
-    """What is held once it is no more than before, or after that time."""
-    deadline = time.monotonic() + seconds
-    while (now := Held.now()).exceeds(before) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return now

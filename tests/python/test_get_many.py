@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -229,6 +230,44 @@ def test_exhausted_iterator_stays_exhausted(client: s3native.Client, urls: list[
     assert list(items) == []
     with pytest.raises(StopIteration):
         next(items)
+
+
+class Marker:
+    """Something that tells whether a frame was let go of."""
+
+
+def test_a_raised_error_keeps_nothing(client: s3native.Client, bucket: str) -> None:
+    """Error, traceback, frame and item are a cycle; so are a stream and a generator that knows it.
+
+    Not collected, they would keep the stream's memory.
+    """
+    markers: list[weakref.ref[Marker]] = []
+
+    def first(requests: Iterable[str]) -> None:
+        marker = Marker()
+        markers.append(weakref.ref(marker))
+        items = client.get_many(requests)
+        for item in items:
+            assert item.error is not None
+            raise item.error
+
+    def known() -> None:
+        marker = Marker()
+        markers.append(weakref.ref(marker))
+        items: Iterator[s3native.GetManyItem] | None = None
+
+        def requests() -> Iterator[str]:
+            yield f"s3://{bucket}/missing"
+            yield f"s3://{bucket}/missing/{marker}/{items}"
+
+        items = client.get_many(requests(), concurrency=1)
+        next(items)
+
+    with pytest.raises(s3native.NotFoundError):
+        first([f"s3://{bucket}/missing"] * 10)
+    known()
+    gc.collect()
+    assert [marker() for marker in markers] == [None, None]
 
 
 def test_exception_of_the_request_iterator_propagates(

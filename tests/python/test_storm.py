@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fault_storm import Held, Storm, StormServer, eventually_not_more_than
+from fault_storm import Storm, StormServer
 from faults import FAULTS
+from held import Held, eventually_not_more_than
 from s3native.testing import MinioServer
 
 FAULT_COUNT = 500
 
 
-def test_storm(server: MinioServer, bucket: str, boto: Any) -> None:
+def test_storm(server: MinioServer, bucket: str) -> None:
     with StormServer(server, seed=20261121, rate=0.25) as server_in_storm:
         storm = Storm(server, bucket, server_in_storm, seed=1)
         before = Held.now()
@@ -21,4 +20,4 @@ def test_storm(server: MinioServer, bucket: str, boto: Any) -> None:
     assert set(server_in_storm.done) <= set(FAULTS)
     held = eventually_not_more_than(before)
     assert not held.exceeds(before), (before, held)
-    assert storm.pending_uploads(boto) == []
+    assert storm.pending_uploads() == []

@@ -119,7 +119,7 @@ class VaesAesGcm : public AesGcm {
     state.SetCounter(2 + whole / kBlock);
     aes_gcm_dec_update_vaes_avx2(last, last, kBlock, &key_, state.counter, &table_, state.hash);
     state.Finish(size + 1, *this);
-    std::memcpy(content + whole, last, rest);
+    if (rest > 0) std::memcpy(content + whole, last, rest);
     *type = last[rest];
     return CRYPTO_memcmp(state.hash, tag, kTagSize) == 0;
   }

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from s3native.testing import MinioNotFoundError, MinioServer, ServerStartError, install_minio
+from s3native.testing import MINIO, MinioServer, ProgramNotFoundError, ServerStartError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,13 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.verb == "install-minio":
             return _install()
         return _run(options.command) if options.verb == "run" else _serve(tls=options.tls)
-    except (MinioNotFoundError, ServerStartError) as error:
+    except (ProgramNotFoundError, ServerStartError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
 def _install() -> int:
-    print(install_minio())
+    print(MINIO.install())
     return 0
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s3native.testing.certificates import make_certificates
-from s3native.testing.install import find_minio
+from s3native.testing.go_program import GoProgram
 from s3native.testing.process import ServerStartError, SupervisedProcess, free_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+MINIO = GoProgram(
+    "minio",
+    "github.com/minio/minio",
+    "v0.0.0-20260212201848-7aac2a2c5b7c",
+    takes="about 3 minutes",
+    install_command="python -m s3native.testing install-minio",
+)
 REGION = "us-east-1"
 _START_ATTEMPTS = 3  # somebody may take the free port before MinIO does
 _PORT_TAKEN = "address already in use"
@@ -28,7 +35,7 @@ class MinioServer:
     where the data folder is made (default: the system's temporary folder); ``timeout_s`` bounds
     the start (default 30 s: it takes under one). The server and its data are gone when the block
     ends or the process does, however it ends.
-    Raises `MinioNotFoundError` or `ServerStartError` when it cannot start.
+    Raises `ProgramNotFoundError` or `ServerStartError` when it cannot start.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class MinioServer:
 
     def start(self) -> None:
         """Start and wait until requests are answered; does nothing while running."""
-        program = find_minio()
+        program = MINIO.find()
         for attempt in range(_START_ATTEMPTS):
             if self._process is not None:
                 return
