@@ -1,6 +1,6 @@
 # Every command sets up what it needs in .venv and in the user's cache, and is cheap to run again.
 #   make test    everything          make bench   the benchmark against other clients
-#   make check   the inner loop      make lint, fmt, sanitize, fuzz, soak, wheel, try-install, clean
+#   make check   the inner loop      make lint, fmt, docs, sanitize, fuzz, soak, wheel, try-install, clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -30,7 +30,7 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests bench lint fmt sanitize fuzz fuzz-check soak wheel try-install server clean
+.PHONY: test check units python-tests bench lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
 
 # ---- commands ----
 
@@ -62,9 +62,13 @@ lint: $(stamps)/package $(stamps)/dev
 	$(python) tools/check_layering.py
 	$(python) -m mypy
 	cd build && $(python) -m mypy.stubtest s3native._core --allowlist ../tools/stubtest_allowlist.txt
+	$(python) tools/reliability_tables.py --check
 
 fmt: $(stamps)/dev
 	tools/format.sh
+
+docs: $(stamps)/package
+	$(python) tools/reliability_tables.py
 
 sanitize: $(stamps)/dev $(stamps)/system server
 	$(call say,C++ tests with address and undefined-behaviour sanitizers)

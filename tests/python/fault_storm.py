@@ -80,7 +80,7 @@ class Storm:
     def __init__(self, server: MinioServer, bucket: str, storm: StormServer, *, seed: int) -> None:
         self.outcomes: Counter[str] = Counter()
         self._bucket = bucket
-        self._uploaded: set[str] = set()
+        self._ends_of_puts: dict[str, set[str]] = {}  # by key
         self._storm = storm
         self._seed = seed
         self._lock = threading.Lock()
@@ -120,14 +120,19 @@ class Storm:
         if found:
             raise found[0]
 
-    def pending_uploads(self) -> list[str]:
-        """Keys of the storm's uploads that the server still holds."""
+    def pending_uploads(self) -> dict[str, set[str]]:
+        """Keys of uploads that the server still holds, and how their puts ended.
+
+        Only the server knows of an upload whose beginning was answered, if at all, by a lost answer
+        and then a refusal. Such keys do not count.
+        """
         any_age = datetime.timedelta(minutes=-1)
-        return [
-            key
-            for key in sorted(self._uploaded)
+        return {
+            key: ends
+            for key, ends in self._ends_of_puts.items()
             if self._calm.abort_stale_uploads(self._url(key), older_than=any_age)
-        ]
+            and not any("CreateMultipartUpload" in end for end in ends)
+        }
 
     def _step(self, chance: random.Random, number: int) -> None:
         steps = [
@@ -199,11 +204,12 @@ class Storm:
         self._put(f"mine/{number}/large", chance.randbytes(PART + chance.randrange(1, PART)))
 
     def _put(self, key: str, data: bytes, **options: Any) -> None:
-        self._uploaded.add(key)
+        ends = self._ends_of_puts.setdefault(key, set())
         before = self._content(key)
         try:
             self._client.put(self._url(key), data, **options)
-        except s3native.S3Error:
+        except s3native.S3Error as error:
+            ends.add(str(error))
             after = self._content(key)
             assert after in (before, data), f"part of {key} is visible"
             raise

@@ -277,6 +277,9 @@ def _is_checked_put(exchange: Exchange) -> bool:
 
 
 _RETRIED = "the right outcome, after a retry"
+# Nobody can tidy up who is not allowed to.
+_is_tidying = _is("AbortMultipartUpload", "ListParts", "ListMultipartUploads")
+
 FAULTS: dict[str, Fault] = {
     "reset at once": Fault("reset before the request's body is read", _RETRIED, reset_at_once),
     "reset after the request": Fault(
@@ -332,21 +335,21 @@ FAULTS: dict[str, Fault] = {
         "403",
         "`AccessDeniedError` at once",
         lambda exchange: exchange.refuse(403, "AccessDenied"),
-        lambda exchange: exchange.operation != "AbortMultipartUpload",
+        lambda exchange: not _is_tidying(exchange),
         0.1,
     ),
     "expired credentials": Fault(
         "400, ExpiredToken",
         "`CredentialsError` at once",
         lambda exchange: exchange.refuse(400, "ExpiredToken"),
-        lambda exchange: exchange.operation not in {"AbortMultipartUpload", "HeadObject"},
+        lambda exchange: not _is_tidying(exchange) and exchange.operation != "HeadObject",
         0.1,
     ),
     "redirect": Fault(
         "301, PermanentRedirect",
         "`S3Error` naming the region as the cause; nothing is sent to another host",
         lambda exchange: exchange.refuse(301, "PermanentRedirect"),
-        lambda exchange: exchange.operation != "AbortMultipartUpload",
+        lambda exchange: not _is_tidying(exchange),
         0.1,
     ),
     "wrong length": Fault(

@@ -64,7 +64,8 @@ def storms(server: MinioServer, faults: int, seed: int) -> Counter[str]:
             storm.run(min(ROUND, faults - done.total()))
         held = eventually_not_more_than(before)
         assert not held.exceeds(before), f"seed {seed}: {held}, before {before}"
-        assert storm.pending_uploads() == [], f"seed {seed}: {storm.pending_uploads()}"
+        pending = storm.pending_uploads()
+        assert pending == {}, f"seed {seed}: {pending}"
         done += storm_server.done
         outcomes += storm.outcomes
         print(

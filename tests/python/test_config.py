@@ -255,10 +255,25 @@ def test_missing_profile_names_the_files(profiles: Path) -> None:
     assert str(profiles / "credentials") in str(caught.value)
 
 
-def test_broken_profile_file_is_named_with_its_line(profiles: Path) -> None:
-    (profiles / "config").write_text("[default]\nregion = us-east-1\nthis is no setting\n")
-    with pytest.raises(ValueError, match=r"config.*3"):
+@pytest.mark.parametrize("file", ["config", "credentials"])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"[default]\nregion = us-east-1\n{SECRET}\n", 3),
+        (f"[default\naws_secret_access_key = {SECRET}\n", 1),
+        (f"aws_secret_access_key = {SECRET}\n", 1),
+        (f"[default]\n\n# keys\naws_secret_access_key: {SECRET}\n", 4),
+        (f"[default]\n= {SECRET}\n", 2),
+    ],
+    ids=["no setting", "open bracket", "no profile", "colon", "no name"],
+)
+def test_broken_profile_file_is_named_with_its_line(
+    text: str, line: int, file: str, profiles: Path
+) -> None:
+    (profiles / file).write_text(text)
+    with pytest.raises(ValueError, match=f"{profiles / file}.*{line}") as caught:
         s3native.Client()
+    assert SECRET not in str(caught.value)
 
 
 def test_region_of_an_amazon_endpoint() -> None:

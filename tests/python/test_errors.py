@@ -18,6 +18,7 @@ from scripted import Answer, Request, ScriptedServer, s3_error
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
 TOKEN = "session-token-that-nobody-shall-see"
+ELSEWHERE = {"x-amz-bucket-region": "eu-west-1"}
 
 CLASSES = [
     s3native.AccessDeniedError,
@@ -84,6 +85,32 @@ def test_answers_that_are_no_error_documents() -> None:
         error = failure_of(Answer(502, body))
         assert type(error) is s3native.UnavailableError
         assert error.http_status == 502
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(301, s3_error(301, "PermanentRedirect").body, ELSEWHERE),
+        Answer(400, b"", ELSEWHERE),
+        Answer(400, b"<Error><Code>Malformed</Code><Region>eu-west-1</Region></Error>"),
+    ],
+)
+def test_another_region_is_named(answer: Answer) -> None:
+    error = failure_of(answer)
+    assert type(error) is s3native.S3Error
+    assert "'eu-west-1': set AWS_REGION or region=" in str(error)
+
+
+def test_redirects_are_not_followed() -> None:
+    """Nothing at all is sent to the host that an answer names."""
+    with ScriptedServer(lambda request: s3_error(404, "NoSuchKey")) as other:
+        for status in (301, 302, 303, 307, 308):
+            body = s3_error(status, "TemporaryRedirect").body
+            error = failure_of(
+                Answer(status, body, {"Location": f"{other.endpoint}/bucket/some/key"})
+            )
+            assert (type(error), error.http_status) == (s3native.S3Error, status)
+    assert other.requests == []
 
 
 def test_retryable() -> None:

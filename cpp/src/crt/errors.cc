@@ -152,11 +152,12 @@ Cause CauseOfStatus(int status, std::string_view s3_code) {
   }
 }
 
-// <Error><Code>..</Code><Message>..</Message><RequestId>..</RequestId></Error>
+// <Error><Code>..</Code><Message>..</Message><RequestId>..</RequestId><Region>..</Region></Error>
 struct ErrorDocument {
   std::string code;
   std::string message;
   std::string request_id;
+  std::string region;
 };
 
 // Without a code when it is another document.
@@ -172,6 +173,8 @@ ErrorDocument ParseErrorDocument(std::string_view body) {
       document.message = reader.Text();
     else if (name == "RequestId")
       document.request_id = reader.Text();
+    else if (name == "Region")
+      document.region = reader.Text();
     else
       reader.Skip();
   }
@@ -190,7 +193,7 @@ int StatusOfLateError(std::string_view s3_code) {
 bool IsConflictOverBucket(std::string_view s3_code) { return s3_code.starts_with("Bucket"); }
 
 std::string Describe(const Error& error, const RequestContext& context,
-                     const std::string& came_back, const char* hint) {
+                     const std::string& came_back, const std::string& hint) {
   std::string message = context.operation + " " + context.url.ToString();
   if (!context.range.empty()) message += " " + context.range;
   message += " failed: " + came_back;
@@ -250,6 +253,11 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
         "whose answer was lost, made it so";
   if (IsConflictOverBucket(document.code))
     cause = {ErrorCode::kOther, false, "choose another bucket name, or use it"};
+  std::string hint = cause.hint;
+  const std::string& region =
+      failure.bucket_region.empty() ? document.region : failure.bucket_region;
+  if (!region.empty() && (status / 100 == 3 || status == 400))
+    hint = "the bucket is in the region '" + region + "': set AWS_REGION or region= to that";
   Error error = Fill(cause, context);
   error.crt_code = failure.crt_code;
   error.http_status = failure.http_status;
@@ -260,7 +268,7 @@ Error ClassifyFailure(const FailedResponse& failure, const RequestContext& conte
   std::string came_back = "HTTP " + std::to_string(failure.http_status);
   if (!error.s3_code.empty()) came_back += " " + error.s3_code;
   if (!document.message.empty()) came_back += " (" + document.message + ")";
-  error.message = Describe(error, context, came_back, cause.hint);
+  error.message = Describe(error, context, came_back, hint);
   return error;
 }
 

@@ -26,6 +26,7 @@ struct FailedResponse {
   int http_status = 0;
   std::string_view body;
   std::string request_id;
+  std::string bucket_region;  // where the server says the bucket is
   int attempts = 0;
 };
 

@@ -24,6 +24,8 @@ void ObjectHeaders::Add(std::string_view name, std::string_view value) {
     return;
   else if (EqualsIgnoringCase(name, "x-amz-request-id"))
     request_id = value;
+  else if (EqualsIgnoringCase(name, "x-amz-bucket-region"))
+    bucket_region = value;
   else if (EqualsIgnoringCase(name, "x-amz-version-id"))
     info.version_id = value;
   else if (EqualsIgnoringCase(name, "x-amz-storage-class"))

@@ -15,6 +15,7 @@ struct ObjectHeaders {
   std::optional<ContentRange> content_range;
   std::optional<uint64_t> content_length;
   std::string request_id;
+  std::string bucket_region;  // of refusals and HEADs of buckets
   bool composite_checksum = false;
 
   void Add(std::string_view name, std::string_view value);

@@ -166,6 +166,7 @@ class RequestRunner : public Operation,
     failure.http_status = status_;
     failure.body = document_;
     failure.request_id = headers_.request_id;
+    failure.bucket_region = headers_.bucket_region;
     failure.attempts = attempts_;
     Error error = ClassifyFailure(failure, request_.context);
     if (static_cast<uint32_t>(attempts_) < connection_->config().max_attempts && WasMistimed()) {
