@@ -18,14 +18,6 @@ FetchOptions FetchFrom(const py::object& range, const std::string& if_match,
   return {RangeFrom(range), if_match, version_id};
 }
 
-py::dict DescribePut(const PutResult& result) {
-  py::dict out;
-  out["etag"] = result.etag;
-  out["version_id"] = result.version_id;
-  out["checksum_crc64nvme"] = result.checksum_crc64nvme;
-  return out;
-}
-
 Buffer Get(const Client& self, const std::string& url, const py::object& range,
            const std::string& if_match, const std::string& version_id) {
   const S3Url parsed = ObjectUrl(url);

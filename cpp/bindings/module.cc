@@ -7,6 +7,8 @@
 #include "events.h"
 #include "get_many.h"
 #include "objects.h"
+#include "reader.h"
+#include "writer.h"
 
 PYBIND11_MODULE(_core, module) {
   module.attr("__version__") = S3NATIVE_VERSION;
@@ -15,5 +17,7 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindObjects(module);
   s3native::python::BindGetMany(module);
   s3native::python::BindClient(module);
+  s3native::python::BindReader(module);
+  s3native::python::BindWriter(module);
   s3native::python::BindEvents(module);
 }

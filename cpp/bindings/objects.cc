@@ -43,6 +43,14 @@ py::object TimeFromMs(int64_t unix_ms) {
                              datetime.attr("timezone").attr("utc"));
 }
 
+py::dict DescribePut(const PutResult& result) {
+  py::dict out;
+  out["etag"] = result.etag;
+  out["version_id"] = result.version_id;
+  out["checksum_crc64nvme"] = result.checksum_crc64nvme;
+  return out;
+}
+
 void BindObjects(py::module_& module) {
   py::class_<PyObjectInfo>(module, "ObjectInfo")
       .def_property_readonly("bucket", [](const PyObjectInfo& self) { return *self.bucket; })

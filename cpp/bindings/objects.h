@@ -22,6 +22,9 @@ struct PyObjectInfo {
 PyObjectInfo MakeInfo(ObjectInfo info, const std::string& bucket);
 // A datetime in UTC, or None for 0.
 py::object TimeFromMs(int64_t unix_ms);
+// As keyword arguments of Python's PutResult.
+py::dict DescribePut(const PutResult& result);
+
 void BindObjects(py::module_& module);
 
 }  // namespace s3native::python

@@ -45,6 +45,7 @@ _OPERATIONS = (
     "head",
     "list",
     "list_buckets",
+    "open",
     "presign",
     "put",
     "stats",

@@ -308,22 +308,64 @@ class Client:
             PreconditionFailedError: a condition did not hold.
             ValueError: data is not contiguous, or larger than S3's 5 TiB.
         """
-        settings = {
-            "if_none_match": if_none_match,
-            "if_match": if_match,
-            "metadata": dict(metadata or {}),
-            "content_type": content_type,
-            "content_encoding": content_encoding,
-            "cache_control": cache_control,
-            "storage_class": storage_class,
-            "server_side_encryption": server_side_encryption,
-            "sse_kms_key_id": sse_kms_key_id,
-            "tags": dict(tags or {}),
-        }
-        wanted = {None: None, "crc64nvme": True, "none": False}
-        if checksum not in wanted:
-            raise ValueError(f"checksum must be 'crc64nvme' or 'none', not {checksum!r}")
-        return PutResult(**self._engine.put(url, data, settings, part_size, wanted[checksum]))
+        settings = put_settings(locals())
+        return PutResult(**self._engine.put(url, data, **settings))
+
+    def open(
+        self,
+        url: str,
+        mode: str = "rb",
+        *,
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        size: int | None = None,
+        etag: str = "",
+        version_id: str = "",
+        access: Literal["auto", "sequential", "random"] = "auto",
+        readahead: int | None = None,
+        follow: bool = False,
+        if_match: str = "",
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "",
+        content_encoding: str = "",
+        cache_control: str = "",
+        storage_class: str = "",
+        server_side_encryption: str = "",
+        sse_kms_key_id: str = "",
+        tags: Mapping[str, str] | None = None,
+        part_size: int = 0,
+        checksum: Literal["crc64nvme", "none"] | None = None,
+    ) -> Any:
+        """Opens an object as a file, as `io.open` does. No request is sent before it is needed.
+
+        Args:
+            mode: "rb" (default) or "r" to read, "wb" or "w" to write, "xb" or "x" to write an
+                object that must not exist. Without "b": text.
+            buffering: bytes between small reads or writes and the engine, default 128 KiB; 0 for
+                none, in mode "rb" only.
+            encoding, errors, newline: of text, as for `io.open`; encoding defaults to UTF-8.
+            size, etag: of the object to read, if known; believed, and saves a request.
+            access: "auto" reads ahead when reads continue each other, "sequential" from the first
+                read on, "random" never.
+            readahead: bytes ahead of the cursor at most; default a quarter of memory_limit.
+            follow: the object grows, as logs do: each read asks for its end, and is of the object
+                as it is then.
+            if_match and the others: as for `put`.
+
+        Returns:
+            `ObjectReader`, `ObjectWriter` or `TextWriter`, from `s3native.file`, or an
+            `io.TextIOWrapper` over the first.
+
+        Raises:
+            ValueError: a mode that makes no sense, or is impossible on S3: "a", "r+".
+            TypeError: an option of the other direction.
+        """
+        given = {k: v for k, v in locals().items() if k not in ("self", "url", "mode")}
+        from s3native import file  # what never opens one need not load it
+
+        return file.open_object(self, url, mode, given)
 
     def list(
         self, url: str, *, delimiter: str = "", start_after: str = "", page_size: int = 1000
@@ -436,6 +478,32 @@ def _forget_engines() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_engines)
+
+
+_OBJECT_SETTINGS = (
+    "if_none_match",
+    "if_match",
+    "content_type",
+    "content_encoding",
+    "cache_control",
+    "storage_class",
+    "server_side_encryption",
+    "sse_kms_key_id",
+)
+
+
+def put_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `put` and writers tell the engine, from the arguments of the same names."""
+    settings = {name: given[name] for name in _OBJECT_SETTINGS}
+    settings |= {name: dict(given[name] or {}) for name in ("metadata", "tags")}
+    wanted = {None: None, "crc64nvme": True, "none": False}
+    if given["checksum"] not in wanted:
+        raise ValueError(f"checksum must be 'crc64nvme' or 'none', not {given['checksum']!r}")
+    return {
+        "object": settings,
+        "part_size": given["part_size"],
+        "checksum": wanted[given["checksum"]],
+    }
 
 
 def _rebuild_client(options: dict[str, Any]) -> Client:

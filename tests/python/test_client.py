@@ -14,6 +14,7 @@ import pytest
 import s3native
 from conftest import PART_SIZE
 from content import content
+from held import Held, eventually_not_more_than
 from raw_object import URL, connect, eventually, serve
 from raw_server import RawServer
 
@@ -65,10 +66,6 @@ def test_clients_cost_no_threads() -> None:
     assert first.config == clients[-1].config
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
 def test_a_closed_client(client: s3native.Client, bucket: str) -> None:
     url = f"s3://{bucket}/key"
     with pickle.loads(pickle.dumps(client)) as other:
@@ -92,12 +89,13 @@ def test_a_thousand_clients_leave_nothing() -> None:
         connect(server).head(URL)
         gc.collect()
         assert eventually(lambda: server.open_connections == 0)
-        before = threads(), descriptors()
+        before = Held.now()
         for _ in range(1000):
             connect(server).head(URL)
         gc.collect()
         assert eventually(lambda: server.open_connections == 0)
-        assert eventually(lambda: (threads(), descriptors()) == before), "leaked"
+        held = eventually_not_more_than(before)
+        assert not held.exceeds(before), (before, held)
         assert server.connections == 1001
 
 

@@ -20,7 +20,10 @@
 
 namespace s3native {
 
+class Reader;
+struct ReaderOptions;
 class SizePredictor;
+class Writer;
 
 // How a caller can end a wait.
 struct CallOptions {
@@ -88,6 +91,7 @@ class Client : public std::enable_shared_from_this<Client> {
 
   const Config& config() const { return config_; }
   ObjectStore& store() const { return *store_; }
+  const std::shared_ptr<ObjectStore>& shared_store() const { return store_; }
 
   Result<ObjectInfo> Head(const S3Url& url, const std::string& version_id,
                           const CallOptions& call) const;
@@ -100,6 +104,9 @@ class Client : public std::enable_shared_from_this<Client> {
                                          uint64_t coalesce_gap, const FetchOptions& options,
                                          const CallOptions& call) const;
   std::unique_ptr<GetManyStream> GetMany(const GetManyOptions& options) const;
+  // These send nothing. This client must outlive what they return.
+  Result<std::unique_ptr<Reader>> OpenReader(S3Url url, ReaderOptions options) const;
+  Result<std::unique_ptr<Writer>> OpenWriter(S3Url url, UploadOptions options) const;
   Result<PutResult> Put(const S3Url& url, ConstBytes data, const UploadOptions& options,
                         const CallOptions& call) const;
   Result<ListPage> List(const ListRequest& request, const CallOptions& call) const;

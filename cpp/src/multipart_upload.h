@@ -1,0 +1,42 @@
+// A multipart upload from its beginning to its end: it is completed, or nothing of it is left on
+// the server. Thread-safety: none, one writer. Ownership: shares the store; whoever begins an
+// upload must complete or abort it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "wait.h"
+
+namespace s3native {
+
+// Whether the server says that it stored what was sent, as far as it says anything.
+Status CheckStored(const PutResult& result, const std::string& sent_crc64nvme, const S3Url& url);
+
+class MultipartUpload {
+ public:
+  static Result<std::unique_ptr<MultipartUpload>> Begin(std::shared_ptr<ObjectStore> store,
+                                                        CreateUploadRequest create,
+                                                        WaitLimit* limit);
+
+  const std::string& upload_id() const { return upload_id_; }
+  // With the parts, the checksum and the size given; aborted if that fails. An answer that was lost
+  // is looked for in what the server has.
+  Result<PutResult> Complete(CompleteUploadRequest complete, WaitLimit* limit);
+  // Even when the caller has been interrupted: parts left behind would be paid for. No request for
+  // a part may be under way.
+  void Abort();
+
+ private:
+  MultipartUpload(std::shared_ptr<ObjectStore> store, CreateUploadRequest create)
+      : store_(std::move(store)), create_(std::move(create)) {}
+  void AbortTwins();
+
+  const std::shared_ptr<ObjectStore> store_;
+  const CreateUploadRequest create_;
+  std::string upload_id_;
+  std::vector<std::string> twins_;  // uploads that lost answers may have told of
+};
+
+}  // namespace s3native

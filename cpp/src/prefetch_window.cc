@@ -1,0 +1,71 @@
+#include "prefetch_window.h"
+
+#include <algorithm>
+
+namespace s3native {
+namespace {
+
+constexpr uint64_t kFirstWindow = 1ull << 20;
+constexpr uint64_t kMinBlock = 256ull << 10;
+// Shorter epochs measure the machine's other work.
+constexpr uint64_t kMinEpochUs = 5'000;
+constexpr double kWorthwhile = 1.1;
+constexpr int kMaxVainDoublings = 2;
+
+}  // namespace
+
+PrefetchWindow::PrefetchWindow(const PrefetchOptions& options)
+    : options_(options), window_(std::min(kFirstWindow, options.max_window)) {}
+
+uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
+  const bool jumps = !buffered && !Continues(start);
+  const bool first = jumps || run_ == 0;  // nobody knows yet what comes behind it
+  run_ = jumps ? size : run_ + size;
+  next_ = start + size;
+  if (jumps) epoch_ = {};
+  switch (options_.access) {
+    case Access::kRandom:
+      ahead_ = 0;
+      break;
+    case Access::kSequential:
+      ahead_ = window_;
+      break;
+    case Access::kAuto:
+      ahead_ = first ? 0 : std::min(window_, run_);
+      break;
+  }
+  return ahead_;
+}
+
+void PrefetchWindow::OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us) {
+  if (ahead_ < window_) {  // the run is too young to tell
+    epoch_ = {};
+    return;
+  }
+  if (epoch_.started_us == 0) {
+    epoch_.started_us = now_us;
+    return;
+  }
+  epoch_.bytes += size;
+  epoch_.waited_us += waited_us;
+  const uint64_t elapsed_us = now_us - epoch_.started_us;
+  // Long enough for the bytes to have been asked for with this window.
+  if (epoch_.bytes < 2 * window_ || elapsed_us < kMinEpochUs) return;
+  Judge(elapsed_us);
+  epoch_ = {.started_us = now_us};
+}
+
+void PrefetchWindow::Judge(uint64_t elapsed_us) {
+  const bool waits = 8 * epoch_.waited_us >= elapsed_us;
+  if (!waits || vain_doublings_ >= kMaxVainDoublings || window_ >= options_.max_window) return;
+  const double rate = static_cast<double>(epoch_.bytes) / static_cast<double>(elapsed_us);
+  vain_doublings_ = rate < kWorthwhile * best_rate_ ? vain_doublings_ + 1 : 0;
+  best_rate_ = std::max(best_rate_, rate);
+  if (vain_doublings_ < kMaxVainDoublings) window_ = std::min(2 * window_, options_.max_window);
+}
+
+uint64_t PrefetchWindow::block_size() const {
+  return std::clamp(ahead_ / 2, std::min(kMinBlock, options_.max_block), options_.max_block);
+}
+
+}  // namespace s3native

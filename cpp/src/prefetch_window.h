@@ -1,0 +1,59 @@
+// How far a reader of one object reads ahead of its cursor.
+//
+// Rules. Reads that do not continue where the last one ended, nor begin in what is at hand, get
+// exactly what they ask for. Behind reads that do, as much is read ahead as the run has read so
+// far, up to the window. The window starts at 1 MiB and doubles while the reader waits for the
+// network and the last doubling made it faster by a tenth; when two doublings in a row did not, the
+// network is full and it stays. Thread-safety: none, one reader. Ownership: plain values; times are
+// passed in.
+#pragma once
+
+#include <cstdint>
+
+#include "s3native/reader.h"
+
+namespace s3native {
+
+struct PrefetchOptions {
+  Access access = Access::kAuto;
+  uint64_t max_window = 64ull << 20;  // bytes ahead at most
+  uint64_t max_block = 8ull << 20;    // bytes of one request ahead at most
+};
+
+class PrefetchWindow {
+ public:
+  explicit PrefetchWindow(const PrefetchOptions& options);
+
+  // Whether a read that starts there goes on where the last one ended.
+  bool Continues(uint64_t start) const { return start == next_; }
+  // A read of [start, start + size), `buffered` when its first byte is at hand; returns how many
+  // bytes behind its end should be there, or under way, by the time it returns.
+  uint64_t OnRead(uint64_t start, uint64_t size, bool buffered);
+  // That read brought `size` bytes at `now_us`, of a steady clock, after waiting `waited_us` for
+  // the network.
+  void OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us);
+  // Bytes of one request ahead: half of what is read ahead, so that one arrives while the other is
+  // read.
+  uint64_t block_size() const;
+  uint64_t window() const { return window_; }
+
+ private:
+  struct Epoch {
+    uint64_t started_us = 0;
+    uint64_t bytes = 0;
+    uint64_t waited_us = 0;
+  };
+
+  void Judge(uint64_t elapsed_us);
+
+  const PrefetchOptions options_;
+  uint64_t window_;
+  uint64_t next_ = 0;  // where the last read ended
+  uint64_t run_ = 0;   // bytes read since the last jump
+  uint64_t ahead_ = 0;
+  Epoch epoch_;
+  double best_rate_ = 0;  // bytes per microsecond
+  int vain_doublings_ = 0;
+};
+
+}  // namespace s3native

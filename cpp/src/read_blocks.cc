@@ -1,0 +1,110 @@
+#include "read_blocks.h"
+
+#include <algorithm>
+
+namespace s3native {
+
+Block::Block(ProcessMemory& memory, uint64_t start, uint64_t end, bool hinted)
+    : start(start),
+      end(end),
+      hinted(hinted),
+      slab(memory.pool->Allocate(end - start)),
+      budget_(*memory.budget) {}
+
+Block::~Block() { budget_.Release(SlabPool::SizeClass(end - start)); }
+
+std::vector<Piece> ReadBlocks::Cover(uint64_t start, uint64_t end) const {
+  std::vector<Piece> pieces;
+  std::lock_guard lock(arrivals_->mutex);
+  auto next = blocks_.upper_bound(start);
+  if (next != blocks_.begin() && std::prev(next)->second->end > start) --next;
+  while (start < end) {
+    if (next == blocks_.end() || next->first >= end) {
+      pieces.push_back({start, end, nullptr});
+      break;
+    }
+    const BlockPtr& block = next->second;
+    if (block->start > start) pieces.push_back({start, block->start, nullptr});
+    start = std::max(start, block->start);
+    pieces.push_back({start, std::min(end, block->end), block});
+    start = block->end;
+    ++next;
+  }
+  return pieces;
+}
+
+uint64_t ReadBlocks::CoveredUntil(uint64_t start) const {
+  std::lock_guard lock(arrivals_->mutex);
+  auto next = blocks_.upper_bound(start);
+  if (next != blocks_.begin()) --next;
+  for (; next != blocks_.end() && next->first <= start; ++next)
+    start = std::max(start, next->second->end);
+  return start;
+}
+
+bool ReadBlocks::Launch(GetRequest get, bool hinted) {
+  const uint64_t size = *get.range.end - get.range.start;
+  // Whoever gets nothing reads without blocks: no stream needs one.
+  constexpr uint64_t kHoldsSomething = 1;
+  if (!memory_.budget->TryReserve(SlabPool::SizeClass(size), kHoldsSomething)) return false;
+  auto block = std::make_shared<Block>(memory_, get.range.start, *get.range.end, hinted);
+  get.destination = {block->slab->data(), size};
+  {
+    std::lock_guard lock(arrivals_->mutex);
+    blocks_.emplace(block->start, block);
+  }
+  OperationPtr operation =
+      store_.Get(get, [arrivals = arrivals_, block, size](const Result<GetResult>& result) {
+        std::lock_guard lock(arrivals->mutex);
+        const bool whole = result.ok() && result.value().received == size;
+        block->state = whole ? Block::State::kReady : Block::State::kFailed;
+        block->operation = nullptr;
+        if (arrivals->waiting > 0) arrivals->arrived.notify_all();
+      });
+  std::lock_guard lock(arrivals_->mutex);
+  if (block->state == Block::State::kInFlight) block->operation = std::move(operation);
+  return true;
+}
+
+Result<bool> ReadBlocks::WaitFor(const BlockPtr& block, WaitLimit* limit) {
+  std::unique_lock lock(arrivals_->mutex);
+  ++arrivals_->waiting;
+  const auto landed = [&] { return block->state != Block::State::kInFlight; };
+  std::optional<Error> expired;
+  while (!expired && !arrivals_->arrived.wait_for(lock, kInterruptPoll, landed)) {
+    lock.unlock();
+    expired = limit->Expired();
+    lock.lock();
+  }
+  --arrivals_->waiting;
+  if (expired) return *expired;
+  if (block->state == Block::State::kReady) return true;
+  const auto found = blocks_.find(block->start);
+  if (found != blocks_.end() && found->second == block) blocks_.erase(found);
+  return false;
+}
+
+void ReadBlocks::DropIf(const std::function<bool(const Block&)>& unwanted) {
+  std::vector<BlockPtr> dropped;
+  std::vector<OperationPtr> running;
+  {
+    std::lock_guard lock(arrivals_->mutex);
+    for (auto next = blocks_.begin(); next != blocks_.end();) {
+      if (!unwanted(*next->second)) {
+        ++next;
+        continue;
+      }
+      if (next->second->operation) running.push_back(next->second->operation);
+      dropped.push_back(std::move(next->second));
+      next = blocks_.erase(next);
+    }
+  }
+  for (const OperationPtr& operation : running) operation->Cancel();
+}
+
+bool ReadBlocks::empty() const {
+  std::lock_guard lock(arrivals_->mutex);
+  return blocks_.empty();
+}
+
+}  // namespace s3native

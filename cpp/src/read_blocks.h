@@ -1,0 +1,83 @@
+// What a reader has asked for ahead of being asked for it: blocks of one object, in pool memory,
+// that do not overlap.
+//
+// Thread-safety: all methods, any thread. Ownership: a block's memory, and what it takes of the
+// budget, are given back when the last of the set, its request and its readers lets go. The store
+// and the memory must outlive the set.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "process_memory.h"
+#include "s3native/object_store.h"
+#include "wait.h"
+
+namespace s3native {
+
+class Block {
+ public:
+  enum class State { kInFlight, kReady, kFailed };
+
+  Block(ProcessMemory& memory, uint64_t start, uint64_t end, bool hinted);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  const uint64_t start;
+  const uint64_t end;
+  const bool hinted;  // kept until it has been read
+  const SlabPtr slab;
+  // Guarded by the set's mutex.
+  State state = State::kInFlight;
+  OperationPtr operation;
+
+ private:
+  MemoryBudget& budget_;
+};
+using BlockPtr = std::shared_ptr<Block>;
+
+// A part of a range: in a block, or in none.
+struct Piece {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  BlockPtr block;
+};
+
+class ReadBlocks {
+ public:
+  ReadBlocks(ObjectStore& store, ProcessMemory& memory) : store_(store), memory_(memory) {}
+  ~ReadBlocks() {
+    DropIf([](const Block&) { return true; });
+  }
+
+  // `range` from its start to its end, in pieces.
+  std::vector<Piece> Cover(uint64_t start, uint64_t end) const;
+  // How far blocks reach without a gap from `start` on; `start` when none holds it.
+  uint64_t CoveredUntil(uint64_t start) const;
+  // Asks for the range of `get`, which no block may overlap; false when the budget is spent.
+  bool Launch(GetRequest get, bool hinted);
+  // Until the block has arrived. False: its request failed, and it is not in the set any more.
+  Result<bool> WaitFor(const BlockPtr& block, WaitLimit* limit);
+  // Forgets blocks; requests still under way are cancelled.
+  void DropIf(const std::function<bool(const Block&)>& unwanted);
+  bool empty() const;
+
+ private:
+  // What completions touch; shared with them so that they never outlive it.
+  struct Arrivals {
+    std::mutex mutex;
+    std::condition_variable arrived;
+    int waiting = 0;
+  };
+
+  ObjectStore& store_;
+  ProcessMemory& memory_;
+  const std::shared_ptr<Arrivals> arrivals_ = std::make_shared<Arrivals>();
+  std::map<uint64_t, BlockPtr> blocks_;  // by start; guarded by the mutex of arrivals_
+};
+
+}  // namespace s3native

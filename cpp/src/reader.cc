@@ -1,0 +1,392 @@
+#include "s3native/reader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+
+#include "coalesce.h"
+#include "header_values.h"
+#include "prefetch_window.h"
+#include "process_memory.h"
+#include "read_blocks.h"
+#include "size_predictor.h"
+#include "wait.h"
+
+namespace s3native {
+namespace {
+
+// Kept behind the cursor, for seeks back into what has just been read.
+constexpr uint64_t kSeekWindow = 1ull << 20;
+// Hints at most this far apart share a request.
+constexpr uint64_t kHintGap = 64ull << 10;
+
+uint64_t NowMicroseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+// Requests straight into the caller's memory; all have let go of it when this dies.
+class DirectReads {
+ public:
+  DirectReads(ObjectStore& store, WaitLimit* limit) : store_(store), limit_(limit) {}
+  ~DirectReads() {
+    for (const OperationPtr& operation : operations_) {
+      if (operation) operation->Cancel();
+    }
+    std::unique_lock lock(state_->mutex);
+    state_->arrived.wait(lock, [&] { return state_->in_flight == 0; });
+  }
+
+  void Start(GetRequest get, std::byte* destination) {
+    get.destination = {destination, static_cast<size_t>(*get.range.end - get.range.start)};
+    const size_t index = operations_.size();
+    {
+      std::lock_guard lock(state_->mutex);
+      ++state_->in_flight;
+      state_->results.emplace_back();
+    }
+    operations_.push_back(store_.Get(get, [state = state_, index](Result<GetResult> result) {
+      std::lock_guard lock(state->mutex);
+      state->results[index].emplace(std::move(result));
+      --state->in_flight;
+      state->arrived.notify_one();
+    }));
+  }
+
+  // The outcome of the `index`th, once.
+  Result<GetResult> Take(size_t index) {
+    std::unique_lock lock(state_->mutex);
+    const auto arrived = [&] { return state_->results[index].has_value(); };
+    while (!state_->arrived.wait_for(lock, kInterruptPoll, arrived)) {
+      lock.unlock();
+      const std::optional<Error>& expired = limit_->Expired();
+      if (expired) return *expired;
+      lock.lock();
+    }
+    return std::move(*state_->results[index]);
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable arrived;
+    std::deque<std::optional<Result<GetResult>>> results;
+    size_t in_flight = 0;
+  };
+
+  ObjectStore& store_;
+  WaitLimit* const limit_;
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+  std::vector<OperationPtr> operations_;
+};
+
+class ObjectReader : public Reader {
+ public:
+  ObjectReader(const Client& client, SizePredictor& predictor, S3Url url, ReaderOptions options)
+      : client_(client),
+        predictor_(predictor),
+        url_(std::move(url)),
+        options_(std::move(options)),
+        window_(
+            {options_.access,
+             options_.follow ? 0 : options_.readahead.value_or(client.config().memory_limit / 4),
+             client.config().part_size}),
+        size_(options_.size),
+        etag_(options_.etag),
+        blocks_(client.store(), GetProcessMemory()) {}
+
+  Result<uint64_t> ReadAt(uint64_t start, MutableBytes destination, ReadKind kind,
+                          const CallOptions& call) override;
+  Result<Fetched> ViewAt(uint64_t start, uint64_t size, const CallOptions& call) override;
+  uint64_t PredictedRest(uint64_t start) const override;
+  std::optional<ObjectInfo> Pinned() const override;
+  Result<ObjectInfo> Info(const CallOptions& call) override;
+  Result<uint64_t> Size(const CallOptions& call) override;
+  Status WillNeed(const std::vector<ByteRange>& ranges, const CallOptions& call) override;
+
+ private:
+  struct Gathered {
+    uint64_t size = 0;
+    uint64_t waited_us = 0;
+  };
+
+  uint64_t EndOf(uint64_t start, uint64_t size) const;
+  GetRequest RequestFor(uint64_t start, uint64_t end) const;
+  Status Learn(const ObjectInfo& info);
+  bool MayPrefetch() const;
+  void ReadAhead(uint64_t from, uint64_t ahead);
+  void LaunchHints();
+  Result<Gathered> Gather(uint64_t start, uint64_t end, std::byte* destination, ReadKind kind,
+                          uint64_t ahead, WaitLimit* limit);
+  Result<uint64_t> Arrived(Result<GetResult> got);
+  Result<uint64_t> Copy(const Piece& piece, std::byte* destination, WaitLimit* limit);
+  uint64_t Plan(uint64_t start, uint64_t end);
+
+  const Client& client_;
+  SizePredictor& predictor_;
+  const S3Url url_;
+  const ReaderOptions options_;
+  mutable std::mutex mutex_;  // guards what follows, but for the blocks
+  PrefetchWindow window_;
+  std::optional<uint64_t> size_;
+  std::string etag_;
+  std::optional<ObjectInfo> info_;
+  std::deque<ByteRange> hints_;  // not asked for yet
+  ReadBlocks blocks_;
+};
+
+// Where a read of `size` bytes ends; nothing is behind the object's end.
+uint64_t ObjectReader::EndOf(uint64_t start, uint64_t size) const {
+  const uint64_t end = start + std::min(size, UINT64_MAX - start);
+  std::lock_guard lock(mutex_);
+  return size_ && !options_.follow ? std::max(start, std::min(end, *size_)) : end;
+}
+
+GetRequest ObjectReader::RequestFor(uint64_t start, uint64_t end) const {
+  GetRequest get;
+  get.url = url_;
+  get.range = {start, end};
+  get.version_id = options_.version_id;
+  std::lock_guard lock(mutex_);
+  if (!options_.follow) get.if_match = etag_;
+  return get;
+}
+
+// The object as an answer tells of it, which must be the one that was opened.
+Status ObjectReader::Learn(const ObjectInfo& info) {
+  std::lock_guard lock(mutex_);
+  if (options_.follow) {
+    info_ = info;
+    return Ok();
+  }
+  if (info_) return Ok();
+  if ((size_ && *size_ != info.size) || (!etag_.empty() && etag_ != info.etag)) {
+    return ObjectError(ErrorCode::kPreconditionFailed, "GetObject", url_,
+                       url_.ToString() + " has " + std::to_string(info.size) +
+                           " bytes and the ETag " + info.etag +
+                           ": it is not the object that was opened");
+  }
+  info_ = info;
+  size_ = info.size;
+  etag_ = info.etag;
+  predictor_.Observe(info.size);
+  return Ok();
+}
+
+// Requests ahead must be pinned, and know where the object ends.
+bool ObjectReader::MayPrefetch() const {
+  std::lock_guard lock(mutex_);
+  return size_ && !etag_.empty() && !options_.follow;
+}
+
+void ObjectReader::ReadAhead(uint64_t from, uint64_t ahead) {
+  LaunchHints();
+  if (ahead == 0 || !MayPrefetch()) return;
+  uint64_t object_end = 0;
+  uint64_t block_size = 0;
+  {
+    std::lock_guard lock(mutex_);
+    object_end = *size_;
+    block_size = window_.block_size();
+  }
+  const uint64_t target = std::min(object_end, from + std::min(ahead, UINT64_MAX - from));
+  while (true) {
+    const uint64_t start = blocks_.CoveredUntil(from);
+    uint64_t end = std::min(object_end, start + block_size);
+    // Not for the sake of a few bytes, unless they are the last.
+    if (start >= target || (target - start < block_size / 2 && end != object_end)) return;
+    end = blocks_.Cover(start, end).front().end;  // up to a hint
+    if (!blocks_.Launch(RequestFor(start, end), false)) return;
+  }
+}
+
+void ObjectReader::LaunchHints() {
+  while (MayPrefetch()) {
+    ByteRange next;
+    {
+      std::lock_guard lock(mutex_);
+      if (hints_.empty()) return;
+      next = hints_.front();
+      next.end = std::min(*next.end, *size_);
+      hints_.pop_front();
+    }
+    if (next.start >= *next.end) continue;
+    for (const Piece& piece : blocks_.Cover(next.start, *next.end)) {
+      if (piece.block || blocks_.Launch(RequestFor(piece.start, piece.end), true)) continue;
+      std::lock_guard lock(mutex_);
+      hints_.push_front({piece.start, next.end});
+      return;
+    }
+  }
+}
+
+// Drops what a read of [start, end) shows not to be needed any more; how far to read ahead of it.
+uint64_t ObjectReader::Plan(uint64_t start, uint64_t end) {
+  const bool buffered = blocks_.CoveredUntil(start) > start;
+  uint64_t ahead = 0;
+  bool jumps = false;
+  {
+    std::lock_guard lock(mutex_);
+    jumps = !buffered && !window_.Continues(start);
+    ahead = window_.OnRead(start, end - start, buffered);
+  }
+  const uint64_t behind = start - std::min(start, kSeekWindow);
+  blocks_.DropIf(
+      [&](const Block& block) { return !block.hinted && (jumps || block.end <= behind); });
+  return ahead;
+}
+
+Result<uint64_t> ObjectReader::Arrived(Result<GetResult> got) {
+  if (!got.ok()) {
+    // Behind the end, where the size is not known.
+    if (got.error().code == ErrorCode::kRange) return uint64_t{0};
+    return std::move(got).error();
+  }
+  if (const Status same = Learn(got.value().info); !same.ok()) return same.error();
+  return got.value().received;
+}
+
+// A piece out of its block, or once more from the server if its request failed.
+Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, WaitLimit* limit) {
+  const uint64_t size = piece.end - piece.start;
+  const Result<bool> there = blocks_.WaitFor(piece.block, limit);
+  if (!there.ok()) return there.error();
+  if (there.value()) {
+    std::memcpy(destination, piece.block->slab->data() + (piece.start - piece.block->start), size);
+    return size;
+  }
+  DirectReads again(client_.store(), limit);
+  again.Start(RequestFor(piece.start, piece.end), destination);
+  return Arrived(again.Take(0));
+}
+
+Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end,
+                                                    std::byte* destination, ReadKind kind,
+                                                    uint64_t ahead, WaitLimit* limit) {
+  const std::vector<Piece> pieces = blocks_.Cover(start, end);
+  DirectReads direct(client_.store(), limit);
+  for (const Piece& piece : pieces) {
+    if (piece.block) continue;
+    GetRequest get = RequestFor(piece.start, piece.end);
+    get.whole = kind == ReadKind::kRest && start == 0 && pieces.size() == 1;
+    direct.Start(std::move(get), destination + (piece.start - start));
+  }
+  ReadAhead(end, ahead);
+  Gathered gathered;
+  size_t next_direct = 0;
+  for (const Piece& piece : pieces) {
+    const uint64_t before_us = NowMicroseconds();
+    const Result<uint64_t> got = piece.block
+                                     ? Copy(piece, destination + (piece.start - start), limit)
+                                     : Arrived(direct.Take(next_direct++));
+    gathered.waited_us += NowMicroseconds() - before_us;
+    if (!got.ok()) return got.error();
+    gathered.size += got.value();
+    if (got.value() < piece.end - piece.start) break;  // the object's end
+  }
+  blocks_.DropIf(
+      [&](const Block& block) { return block.hinted && block.end > start && block.end <= end; });
+  return gathered;
+}
+
+Result<uint64_t> ObjectReader::ReadAt(uint64_t start, MutableBytes destination, ReadKind kind,
+                                      const CallOptions& call) {
+  const uint64_t end = EndOf(start, destination.size);
+  if (end == start) return uint64_t{0};
+  WaitLimit limit(call, client_.config().total_timeout_s);
+  const uint64_t ahead = kind == ReadKind::kNext ? Plan(start, end) : 0;
+  const Result<Gathered> gathered = Gather(start, end, destination.data, kind, ahead, &limit);
+  if (!gathered.ok()) return gathered.error();
+  if (kind == ReadKind::kNext) {
+    std::lock_guard lock(mutex_);
+    window_.OnServed(gathered.value().size, gathered.value().waited_us, NowMicroseconds());
+  }
+  return gathered.value().size;
+}
+
+Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOptions& call) {
+  const uint64_t end = EndOf(start, size);
+  Fetched view;
+  if (end == start) return view;
+  WaitLimit limit(call, client_.config().total_timeout_s);
+  const std::vector<Piece> pieces = blocks_.Cover(start, end);
+  if (pieces.size() == 1 && pieces[0].block) {
+    const uint64_t ahead = Plan(start, end);
+    ReadAhead(end, ahead);
+    const Result<bool> there = blocks_.WaitFor(pieces[0].block, &limit);
+    if (!there.ok()) return there.error();
+    if (there.value()) {
+      view.slab = pieces[0].block->slab;
+      view.offset = start - pieces[0].block->start;
+      view.size = end - start;
+      return view;
+    }
+  }
+  view.slab = GetProcessMemory().pool->Allocate(end - start);
+  const Result<uint64_t> got =
+      ReadAt(start, {view.slab->data(), static_cast<size_t>(end - start)}, ReadKind::kNext, call);
+  if (!got.ok()) return got.error();
+  view.size = got.value();
+  return view;
+}
+
+uint64_t ObjectReader::PredictedRest(uint64_t start) const {
+  std::lock_guard lock(mutex_);
+  if (!size_ || options_.follow) return predictor_.Predict();
+  return *size_ - std::min(*size_, start);
+}
+
+std::optional<ObjectInfo> ObjectReader::Pinned() const {
+  std::lock_guard lock(mutex_);
+  return options_.follow ? std::nullopt : info_;
+}
+
+Result<ObjectInfo> ObjectReader::Info(const CallOptions& call) {
+  {
+    std::lock_guard lock(mutex_);
+    if (info_ && !options_.follow) return *info_;
+  }
+  Result<ObjectInfo> info = client_.Head(url_, options_.version_id, call);
+  if (!info.ok()) return info;
+  if (const Status same = Learn(info.value()); !same.ok()) return same.error();
+  return info;
+}
+
+Result<uint64_t> ObjectReader::Size(const CallOptions& call) {
+  {
+    std::lock_guard lock(mutex_);
+    if (size_ && !options_.follow) return *size_;
+  }
+  const Result<ObjectInfo> info = Info(call);
+  if (!info.ok()) return info.error();
+  return info.value().size;
+}
+
+Status ObjectReader::WillNeed(const std::vector<ByteRange>& ranges, const CallOptions& call) {
+  const Result<CoalescePlan> plan = Coalesce(ranges, {kHintGap, client_.config().part_size});
+  if (!plan.ok()) return plan.error();
+  if (options_.follow || plan.value().reads.empty()) return Ok();
+  if (!MayPrefetch()) {
+    if (const Result<ObjectInfo> info = Info(call); !info.ok()) return info.error();
+  }
+  {
+    std::lock_guard lock(mutex_);
+    hints_.insert(hints_.end(), plan.value().reads.begin(), plan.value().reads.end());
+  }
+  LaunchHints();
+  return Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reader>> Client::OpenReader(S3Url url, ReaderOptions options) const {
+  if (const Status valid = CheckHeaderValue("etag", options.etag); !valid.ok())
+    return valid.error();
+  return std::unique_ptr<Reader>(
+      std::make_unique<ObjectReader>(*this, *predictor_, std::move(url), std::move(options)));
+}
+
+}  // namespace s3native

@@ -1,0 +1,317 @@
+#include "s3native/writer.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "checksum_text.h"
+#include "crc64.h"
+#include "header_values.h"
+#include "multipart_upload.h"
+#include "part_plan.h"
+#include "process_memory.h"
+#include "upload.h"
+#include "wait.h"
+
+namespace s3native {
+namespace {
+
+// Parts in flight: as many as a put has.
+constexpr size_t kPartsInFlight = 16;
+
+// A small object gets along with this; a larger one grows its buffer to that of a part.
+constexpr uint64_t kFirstBuffer = 256ull << 10;
+constexpr uint64_t kGrowth = 8;
+
+// Pool memory that has been reserved of the process's budget, which gets it back.
+class Buffer {
+ public:
+  explicit Buffer(uint64_t size)
+      : slab(GetProcessMemory().pool->Allocate(size)),
+        size(size),
+        reserved(SlabPool::SizeClass(size)),
+        budget_(*GetProcessMemory().budget) {}
+  ~Buffer() { budget_.Release(reserved); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  const SlabPtr slab;
+  const uint64_t size;
+  const uint64_t reserved;
+
+ private:
+  MemoryBudget& budget_;
+};
+
+// What is under way, shared with completions.
+struct Sending {
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::vector<CompletedPart> parts;     // by number - 1
+  std::map<int, OperationPtr> running;  // by number
+  uint64_t buffered = 0;                // of the budget, by those
+  std::optional<Error> error;
+};
+
+class ObjectWriter : public Writer {
+ public:
+  ObjectWriter(const Client& client, S3Url url, UploadOptions options)
+      : client_(client),
+        store_(client.shared_store()),
+        url_(std::move(url)),
+        options_(std::move(options)),
+        part_size_(options_.part_size != 0 ? options_.part_size : client.config().part_size),
+        checksum_(options_.checksum.value_or(client.config().request_checksum ==
+                                             ChecksumPolicy::kWhenSupported)) {}
+  ~ObjectWriter() override { Abort(); }
+
+  Status Write(ConstBytes data, const CallOptions& call) override;
+  Result<PutResult> Close(const CallOptions& call) override;
+  void Abort() override;
+
+ private:
+  uint64_t NextPartSize() const { return GrowingPartSize(next_number_, part_size_); }
+  Status Take(ConstBytes data, WaitLimit* limit);
+  Status Fill(ConstBytes* data, WaitLimit* limit);
+  Status MakeRoom(uint64_t wanted, WaitLimit* limit);
+  Status SendBuffer(WaitLimit* limit);
+  Status CheckUsable();
+  Status Send(ConstBytes data, std::unique_ptr<Buffer> buffer, WaitLimit* limit);
+  Status WaitUntil(const std::function<bool()>& holds, WaitLimit* limit);
+  Status Reserve(uint64_t size, WaitLimit* limit);
+  Result<PutResult> Finish(const CallOptions& call);
+  void Discard(const Error& error);
+
+  const Client& client_;
+  const std::shared_ptr<ObjectStore> store_;
+  const S3Url url_;
+  const UploadOptions options_;
+  const uint64_t part_size_;
+  const bool checksum_;
+  std::mutex mutex_;                         // held by each call
+  std::unique_ptr<MultipartUpload> upload_;  // begun when there is more than one part
+  std::unique_ptr<Buffer> buffer_;           // of the part that is being filled
+  uint64_t filled_ = 0;
+  int next_number_ = 1;
+  uint64_t sent_ = 0;
+  uint64_t crc_ = 0;  // of what was sent
+  bool closed_ = false;
+  const std::shared_ptr<Sending> sending_ = std::make_shared<Sending>();
+};
+
+// `holds` is asked with the lock, whenever a part has arrived.
+Status ObjectWriter::WaitUntil(const std::function<bool()>& holds, WaitLimit* limit) {
+  std::unique_lock lock(sending_->mutex);
+  while (!sending_->arrived.wait_for(lock, kInterruptPoll,
+                                     [&] { return sending_->error || holds(); })) {
+    lock.unlock();
+    if (const std::optional<Error>& expired = limit->Expired()) return *expired;
+    lock.lock();
+  }
+  if (sending_->error) return *sending_->error;
+  return Ok();
+}
+
+// Waits for this writer's parts, or for others, to give back enough.
+Status ObjectWriter::Reserve(uint64_t size, WaitLimit* limit) {
+  MemoryBudget& budget = *GetProcessMemory().budget;
+  while (true) {
+    const uint64_t seen = budget.release_count();
+    uint64_t held = buffer_ ? buffer_->reserved : 0;
+    {
+      std::lock_guard lock(sending_->mutex);
+      if (sending_->error) return *sending_->error;
+      held += sending_->buffered;
+    }
+    if (budget.TryReserve(size, held)) return Ok();
+    budget.WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
+    if (const std::optional<Error>& expired = limit->Expired()) return *expired;
+  }
+}
+
+// One part on its way, with its memory, if that is ours.
+Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<Buffer> buffer, WaitLimit* limit) {
+  if (next_number_ > static_cast<int>(kMaxPartCount))
+    return InvalidArgument(url_.ToString() + " is larger than the 5 TiB that S3 takes");
+  if (!upload_) {
+    auto begun = MultipartUpload::Begin(store_, {url_, options_.object, checksum_}, limit);
+    if (!begun.ok()) return begun.error();
+    upload_ = std::move(begun).value();
+  }
+  const auto has_room = [&] { return sending_->running.size() < kPartsInFlight; };
+  if (Status room = WaitUntil(has_room, limit); !room.ok()) return room;
+  UploadPartRequest part{url_, upload_->upload_id(), next_number_++, data, ""};
+  if (checksum_) {
+    const uint64_t crc = Crc64Nvme(data.data, data.size);
+    crc_ = sent_ == 0 ? crc : CombineCrc64Nvme(crc_, crc, data.size);
+    part.checksum_crc64nvme = Crc64ToBase64(crc);
+  }
+  sent_ += data.size;
+  const int number = part.part_number;
+  const uint64_t reserved = buffer ? buffer->reserved : 0;
+  {
+    std::lock_guard lock(sending_->mutex);
+    sending_->running[number] = nullptr;
+    sending_->buffered += reserved;
+    sending_->parts.resize(number);
+  }
+  auto arrived =
+      [sending = sending_, number, reserved,
+       kept = std::shared_ptr<Buffer>(std::move(buffer))](Result<CompletedPart> result) mutable {
+        kept = nullptr;
+        std::lock_guard lock(sending->mutex);
+        if (result.ok())
+          sending->parts[number - 1] = std::move(result).value();
+        else if (!sending->error)
+          sending->error = std::move(result).error();
+        sending->buffered -= reserved;
+        sending->running.erase(number);
+        sending->arrived.notify_one();
+      };
+  OperationPtr operation = store_->UploadPart(std::move(part), std::move(arrived));
+  std::lock_guard lock(sending_->mutex);
+  if (const auto found = sending_->running.find(number); found != sending_->running.end())
+    found->second = std::move(operation);
+  return Ok();
+}
+
+Status ObjectWriter::SendBuffer(WaitLimit* limit) {
+  const ConstBytes data{buffer_->slab->data(), static_cast<size_t>(filled_)};
+  filled_ = 0;
+  return Send(data, std::move(buffer_), limit);
+}
+
+// A buffer with room, and with as much as `wanted` if a part may be that large.
+Status ObjectWriter::MakeRoom(uint64_t wanted, WaitLimit* limit) {
+  if (buffer_ && filled_ < buffer_->size) return Ok();
+  uint64_t size = NextPartSize();
+  if (next_number_ == 1) {
+    const uint64_t larger = buffer_ ? kGrowth * buffer_->size : kFirstBuffer;
+    size = std::min(size, std::max(larger, filled_ + wanted));
+  }
+  if (Status granted = Reserve(SlabPool::SizeClass(size), limit); !granted.ok()) return granted;
+  auto larger = std::make_unique<Buffer>(size);
+  if (filled_ > 0) std::memcpy(larger->slab->data(), buffer_->slab->data(), filled_);
+  buffer_ = std::move(larger);
+  return Ok();
+}
+
+Status ObjectWriter::Fill(ConstBytes* data, WaitLimit* limit) {
+  if (Status room = MakeRoom(data->size, limit); !room.ok()) return room;
+  const auto size = static_cast<size_t>(std::min<uint64_t>(data->size, buffer_->size - filled_));
+  std::memcpy(buffer_->slab->data() + filled_, data->data, size);
+  filled_ += size;
+  *data = {data->data + size, data->size - size};
+  return Ok();
+}
+
+// Nothing is sent before it is known that one part does not hold everything.
+Status ObjectWriter::Take(ConstBytes data, WaitLimit* limit) {
+  std::vector<int> borrowed;
+  while (data.size > 0) {
+    const uint64_t part_size = NextPartSize();
+    Status done = Ok();
+    if (filled_ == part_size) {
+      done = SendBuffer(limit);
+    } else if (filled_ == 0 && (data.size > part_size || (upload_ && data.size == part_size))) {
+      borrowed.push_back(next_number_);
+      done = Send({data.data, static_cast<size_t>(part_size)}, nullptr, limit);
+      data = {data.data + part_size, data.size - static_cast<size_t>(part_size)};
+    } else {
+      done = Fill(&data, limit);
+      if (done.ok() && upload_ && filled_ == part_size) done = SendBuffer(limit);
+    }
+    if (!done.ok()) return done;
+  }
+  // Then the caller's memory is the caller's again.
+  const auto returned = [&] {
+    return std::none_of(borrowed.begin(), borrowed.end(),
+                        [&](int number) { return sending_->running.contains(number); });
+  };
+  return borrowed.empty() ? Ok() : WaitUntil(returned, limit);
+}
+
+// What has become of it earlier.
+Status ObjectWriter::CheckUsable() {
+  {
+    std::lock_guard lock(sending_->mutex);
+    if (sending_->error) return *sending_->error;
+  }
+  if (closed_) return InvalidArgument("the writer of " + url_.ToString() + " is closed");
+  return Ok();
+}
+
+Status ObjectWriter::Write(ConstBytes data, const CallOptions& call) {
+  std::lock_guard lock(mutex_);
+  if (Status usable = CheckUsable(); !usable.ok()) return usable;
+  WaitLimit limit(call, client_.config().total_timeout_s);
+  Status taken = Take(data, &limit);
+  if (!taken.ok()) Discard(taken.error());
+  return taken;
+}
+
+Result<PutResult> ObjectWriter::Finish(const CallOptions& call) {
+  if (!upload_) {
+    const ConstBytes data{buffer_ ? buffer_->slab->data() : nullptr, static_cast<size_t>(filled_)};
+    return UploadBytes(store_, client_.config(), url_, data, options_, call);
+  }
+  WaitLimit limit(call, client_.config().total_timeout_s);
+  if (filled_ > 0) {
+    if (Status sent = SendBuffer(&limit); !sent.ok()) return sent.error();
+  }
+  if (Status all = WaitUntil([&] { return sending_->running.empty(); }, &limit); !all.ok())
+    return all.error();
+  CompleteUploadRequest complete;
+  complete.parts = std::move(sending_->parts);
+  complete.object_size = sent_;
+  if (checksum_) complete.checksum_crc64nvme = Crc64ToBase64(crc_);
+  return std::exchange(upload_, nullptr)->Complete(std::move(complete), &limit);
+}
+
+Result<PutResult> ObjectWriter::Close(const CallOptions& call) {
+  std::lock_guard lock(mutex_);
+  if (Status usable = CheckUsable(); !usable.ok()) {
+    Discard(usable.error());
+    return usable.error();
+  }
+  Result<PutResult> result = Finish(call);
+  if (!result.ok()) Discard(result.error());
+  closed_ = true;
+  buffer_ = nullptr;
+  return result;
+}
+
+// Stops what is under way, and leaves nothing of an upload that was not completed.
+void ObjectWriter::Discard(const Error& error) {
+  closed_ = true;
+  std::unique_lock lock(sending_->mutex);
+  if (!sending_->error) sending_->error = error;
+  const auto running = sending_->running;
+  lock.unlock();
+  for (const auto& [number, operation] : running) {
+    if (operation) operation->Cancel();
+  }
+  lock.lock();
+  sending_->arrived.wait(lock, [&] { return sending_->running.empty(); });
+  lock.unlock();
+  if (upload_) std::exchange(upload_, nullptr)->Abort();
+  buffer_ = nullptr;
+}
+
+void ObjectWriter::Abort() {
+  std::lock_guard lock(mutex_);
+  if (!closed_) Discard(InvalidArgument("the writer of " + url_.ToString() + " was aborted"));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Writer>> Client::OpenWriter(S3Url url, UploadOptions options) const {
+  if (const Status valid = CheckPutOptions(options.object); !valid.ok()) return valid.error();
+  return std::unique_ptr<Writer>(
+      std::make_unique<ObjectWriter>(*this, std::move(url), std::move(options)));
+}
+
+}  // namespace s3native
