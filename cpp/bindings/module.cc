@@ -4,6 +4,7 @@
 #include "buffer.h"
 #include "client.h"
 #include "convert.h"
+#include "cursor.h"
 #include "events.h"
 #include "get_many.h"
 #include "objects.h"
@@ -18,6 +19,7 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindGetMany(module);
   s3native::python::BindClient(module);
   s3native::python::BindReader(module);
+  s3native::python::BindCursor(module);
   s3native::python::BindWriter(module);
   s3native::python::BindEvents(module);
 }

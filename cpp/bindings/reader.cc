@@ -10,12 +10,6 @@
 namespace s3native::python {
 namespace {
 
-struct PyReader {
-  std::shared_ptr<Client> client;
-  std::string bucket;
-  std::unique_ptr<Reader> reader;
-};
-
 Access AccessFrom(const std::string& name) {
   if (name == "auto") return Access::kAuto;
   if (name == "sequential") return Access::kSequential;
@@ -33,59 +27,17 @@ PyReader Open(std::shared_ptr<Client> client, const std::string& url, std::optio
   return {std::move(client), parsed.bucket, std::move(reader)};
 }
 
-uint64_t ReadInto(PyReader& self, uint64_t start, const py::object& buffer, ReadKind kind) {
+uint64_t ReadInto(PyReader& self, uint64_t start, const py::object& buffer) {
   const BorrowedBuffer borrowed(buffer, true, "buffer");
-  return WithoutGil(
-      [&] { return self.reader->ReadAt(start, borrowed.writable(), kind, Interruptible()); });
+  return WithoutGil([&] {
+    return self.reader->ReadAt(start, borrowed.writable(), ReadKind::kAlone, Interruptible());
+  });
 }
-
-// A bytes object that is being filled.
-class GrowingBytes {
- public:
-  explicit GrowingBytes(uint64_t size)
-      : bytes_(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size))) {
-    if (bytes_ == nullptr) throw py::error_already_set();
-  }
-  ~GrowingBytes() { Py_XDECREF(bytes_); }
-  GrowingBytes(const GrowingBytes&) = delete;
-  GrowingBytes& operator=(const GrowingBytes&) = delete;
-
-  MutableBytes From(uint64_t start) const {
-    auto* data = reinterpret_cast<std::byte*>(PyBytes_AS_STRING(bytes_));
-    return {data + start, static_cast<size_t>(PyBytes_GET_SIZE(bytes_)) - start};
-  }
-  void Resize(uint64_t size) {
-    if (_PyBytes_Resize(&bytes_, static_cast<Py_ssize_t>(size)) != 0) throw py::error_already_set();
-  }
-  py::bytes Take(uint64_t size) {
-    if (size != From(0).size) Resize(size);
-    return py::reinterpret_steal<py::bytes>(std::exchange(bytes_, nullptr));
-  }
-
- private:
-  PyObject* bytes_;
-};
 
 py::bytes Read(PyReader& self, uint64_t start, uint64_t size) {
   GrowingBytes out(size);
   const uint64_t got = WithoutGil(
       [&] { return self.reader->ReadAt(start, out.From(0), ReadKind::kAlone, Interruptible()); });
-  return out.Take(got);
-}
-
-// The bytes arrive in the result. Where the size is not known, the first answer tells it.
-py::bytes ReadRest(PyReader& self, uint64_t start) {
-  GrowingBytes out(self.reader->PredictedRest(start));
-  uint64_t got = 0;
-  while (true) {
-    const MutableBytes room = out.From(got);
-    got += WithoutGil(
-        [&] { return self.reader->ReadAt(start + got, room, ReadKind::kRest, Interruptible()); });
-    if (got < out.From(0).size) break;
-    const uint64_t rest = self.reader->PredictedRest(start + got);
-    if (rest == 0) break;
-    out.Resize(got + rest);
-  }
   return out.Take(got);
 }
 
@@ -106,25 +58,39 @@ void WillNeed(PyReader& self, const py::iterable& ranges) {
 
 }  // namespace
 
+GrowingBytes::GrowingBytes(uint64_t size)
+    : bytes_(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size))) {
+  if (bytes_ == nullptr) throw py::error_already_set();
+}
+
+void GrowingBytes::Resize(uint64_t size) {
+  if (_PyBytes_Resize(&bytes_, static_cast<Py_ssize_t>(size)) != 0) throw py::error_already_set();
+}
+
+py::bytes GrowingBytes::Take(uint64_t size) {
+  if (size != this->size()) Resize(size);
+  return py::reinterpret_steal<py::bytes>(std::exchange(bytes_, nullptr));
+}
+
+uint64_t ReadRest(Reader& reader, uint64_t start, GrowingBytes* out, uint64_t got) {
+  const uint64_t before = got;
+  while (got < out->size()) {
+    const MutableBytes room = out->From(got);
+    const uint64_t from = start + got - before;
+    got += WithoutGil([&] { return reader.ReadAt(from, room, ReadKind::kRest, Interruptible()); });
+    if (got < out->size()) break;
+    out->Resize(got + reader.PredictedRest(start + got - before));
+  }
+  return got;
+}
+
 void BindReader(py::module_& module) {
   using namespace pybind11::literals;  // NOLINT(google-build-using-namespace): pybind11's own idiom
   py::class_<PyReader>(module, "Reader")
       .def(py::init(&Open), "client"_a, "url"_a, "size"_a, "etag"_a, "version_id"_a, "access"_a,
            "readahead"_a, "follow"_a)
-      .def(
-          "readinto",
-          [](PyReader& self, uint64_t start, const py::object& buffer) {
-            return ReadInto(self, start, buffer, ReadKind::kNext);
-          },
-          "start"_a, "buffer"_a)
-      .def(
-          "pread_into",
-          [](PyReader& self, uint64_t start, const py::object& buffer) {
-            return ReadInto(self, start, buffer, ReadKind::kAlone);
-          },
-          "start"_a, "buffer"_a)
+      .def("pread_into", &ReadInto, "start"_a, "buffer"_a)
       .def("pread", &Read, "start"_a, "size"_a)
-      .def("read_rest", &ReadRest, "start"_a)
       .def("view", &View, "start"_a, "size"_a)
       .def("will_need", &WillNeed, "ranges"_a)
       .def("pins",

@@ -6,11 +6,11 @@ namespace s3native {
 namespace {
 
 constexpr uint64_t kFirstWindow = 1ull << 20;
-constexpr uint64_t kMinBlock = 256ull << 10;
+constexpr uint64_t kMinBlock = 512ull << 10;
 // Shorter epochs measure the machine's other work.
-constexpr uint64_t kMinEpochUs = 5'000;
+constexpr uint64_t kMinEpochUs = 10'000;
 constexpr double kWorthwhile = 1.1;
-constexpr int kMaxVainDoublings = 2;
+constexpr int kMaxVainEpochs = 2;
 
 }  // namespace
 
@@ -42,30 +42,36 @@ void PrefetchWindow::OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us
     epoch_ = {};
     return;
   }
-  if (epoch_.started_us == 0) {
-    epoch_.started_us = now_us;
+  if (old_bytes_ > 0 || epoch_.started_us == 0) {
+    old_bytes_ -= std::min(old_bytes_, size);
+    epoch_ = {.started_us = now_us};
     return;
   }
   epoch_.bytes += size;
   epoch_.waited_us += waited_us;
   const uint64_t elapsed_us = now_us - epoch_.started_us;
-  // Long enough for the bytes to have been asked for with this window.
-  if (epoch_.bytes < 2 * window_ || elapsed_us < kMinEpochUs) return;
+  if (epoch_.bytes < window_ || elapsed_us < kMinEpochUs) return;
   Judge(elapsed_us);
   epoch_ = {.started_us = now_us};
 }
 
 void PrefetchWindow::Judge(uint64_t elapsed_us) {
   const bool waits = 8 * epoch_.waited_us >= elapsed_us;
-  if (!waits || vain_doublings_ >= kMaxVainDoublings || window_ >= options_.max_window) return;
+  if (!waits || vain_epochs_ >= kMaxVainEpochs) return;
   const double rate = static_cast<double>(epoch_.bytes) / static_cast<double>(elapsed_us);
-  vain_doublings_ = rate < kWorthwhile * best_rate_ ? vain_doublings_ + 1 : 0;
-  best_rate_ = std::max(best_rate_, rate);
-  if (vain_doublings_ < kMaxVainDoublings) window_ = std::min(2 * window_, options_.max_window);
+  if (rate < kWorthwhile * best_rate_) {
+    ++vain_epochs_;
+    return;
+  }
+  vain_epochs_ = 0;
+  best_rate_ = rate;
+  window_ = std::min(2 * window_, options_.max_window);
+  old_bytes_ = window_;
 }
 
 uint64_t PrefetchWindow::block_size() const {
-  return std::clamp(ahead_ / 2, std::min(kMinBlock, options_.max_block), options_.max_block);
+  return std::clamp(ahead_ / options_.connections, std::min(kMinBlock, options_.max_block),
+                    options_.max_block);
 }
 
 }  // namespace s3native

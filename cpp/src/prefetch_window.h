@@ -2,10 +2,9 @@
 //
 // Rules. Reads that do not continue where the last one ended, nor begin in what is at hand, get
 // exactly what they ask for. Behind reads that do, as much is read ahead as the run has read so
-// far, up to the window. The window starts at 1 MiB and doubles while the reader waits for the
-// network and the last doubling made it faster by a tenth; when two doublings in a row did not, the
-// network is full and it stays. Thread-safety: none, one reader. Ownership: plain values; times are
-// passed in.
+// far, up to the window. The window starts at 1 MiB and doubles as long as the reader waits for the
+// network and the last doubling made it faster by a tenth; else the network is full.
+// Thread-safety: none, one reader. Ownership: plain values; times are passed in.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +17,7 @@ struct PrefetchOptions {
   Access access = Access::kAuto;
   uint64_t max_window = 64ull << 20;  // bytes ahead at most
   uint64_t max_block = 8ull << 20;    // bytes of one request ahead at most
+  uint64_t connections = 8;           // that requests ahead may use beside each other
 };
 
 class PrefetchWindow {
@@ -32,8 +32,7 @@ class PrefetchWindow {
   // That read brought `size` bytes at `now_us`, of a steady clock, after waiting `waited_us` for
   // the network.
   void OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us);
-  // Bytes of one request ahead: half of what is read ahead, so that one arrives while the other is
-  // read.
+  // Bytes of one request ahead: all connections are used before requests grow.
   uint64_t block_size() const;
   uint64_t window() const { return window_; }
 
@@ -52,8 +51,9 @@ class PrefetchWindow {
   uint64_t run_ = 0;   // bytes read since the last jump
   uint64_t ahead_ = 0;
   Epoch epoch_;
-  double best_rate_ = 0;  // bytes per microsecond
-  int vain_doublings_ = 0;
+  double best_rate_ = 0;    // bytes per microsecond
+  int vain_epochs_ = 0;     // in a row
+  uint64_t old_bytes_ = 0;  // still to come of what was asked for with half the window
 };
 
 }  // namespace s3native

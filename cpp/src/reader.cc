@@ -20,6 +20,8 @@ namespace {
 
 // Kept behind the cursor, for seeks back into what has just been read.
 constexpr uint64_t kSeekWindow = 1ull << 20;
+// Large reads are spread over connections, but not in smaller requests than this.
+constexpr uint64_t kMinRequest = 1ull << 20;
 // Hints at most this far apart share a request.
 constexpr uint64_t kHintGap = 64ull << 10;
 
@@ -93,7 +95,7 @@ class ObjectReader : public Reader {
         window_(
             {options_.access,
              options_.follow ? 0 : options_.readahead.value_or(client.config().memory_limit / 4),
-             client.config().part_size}),
+             client.config().part_size, client.config().Connections()}),
         size_(options_.size),
         etag_(options_.etag),
         blocks_(client.store(), GetProcessMemory()) {}
@@ -101,6 +103,7 @@ class ObjectReader : public Reader {
   Result<uint64_t> ReadAt(uint64_t start, MutableBytes destination, ReadKind kind,
                           const CallOptions& call) override;
   Result<Fetched> ViewAt(uint64_t start, uint64_t size, const CallOptions& call) override;
+  Result<Fetched> ViewSome(uint64_t start, uint64_t size, const CallOptions& call) override;
   uint64_t PredictedRest(uint64_t start) const override;
   std::optional<ObjectInfo> Pinned() const override;
   Result<ObjectInfo> Info(const CallOptions& call) override;
@@ -119,9 +122,11 @@ class ObjectReader : public Reader {
   bool MayPrefetch() const;
   void ReadAhead(uint64_t from, uint64_t ahead);
   void LaunchHints();
+  std::vector<Piece> Spread(const std::vector<Piece>& pieces) const;
   Result<Gathered> Gather(uint64_t start, uint64_t end, std::byte* destination, ReadKind kind,
                           uint64_t ahead, WaitLimit* limit);
   Result<uint64_t> Arrived(Result<GetResult> got);
+  Result<Fetched> ViewOf(const BlockPtr& block, uint64_t start, uint64_t end, WaitLimit* limit);
   Result<uint64_t> Copy(const Piece& piece, std::byte* destination, WaitLimit* limit);
   uint64_t Plan(uint64_t start, uint64_t end);
 
@@ -263,10 +268,27 @@ Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, 
   return Arrived(again.Take(0));
 }
 
+// What no block holds, as requests beside each other; the store spreads large ones itself.
+std::vector<Piece> ObjectReader::Spread(const std::vector<Piece>& pieces) const {
+  const Config& config = client_.config();
+  if (!MayPrefetch()) return pieces;
+  std::vector<Piece> spread;
+  for (const Piece& piece : pieces) {
+    const uint64_t size = piece.end - piece.start;
+    const uint64_t step = piece.block || size > 2 * config.part_size
+                              ? size
+                              : std::max(kMinRequest, size / config.Connections());
+    for (uint64_t start = piece.start; start < piece.end; start += step)
+      spread.push_back({start, std::min(start + step, piece.end), piece.block});
+  }
+  return spread;
+}
+
 Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end,
                                                     std::byte* destination, ReadKind kind,
                                                     uint64_t ahead, WaitLimit* limit) {
-  const std::vector<Piece> pieces = blocks_.Cover(start, end);
+  std::vector<Piece> pieces = blocks_.Cover(start, end);
+  if (kind == ReadKind::kNext) pieces = Spread(pieces);
   DirectReads direct(client_.store(), limit);
   for (const Piece& piece : pieces) {
     if (piece.block) continue;
@@ -307,6 +329,24 @@ Result<uint64_t> ObjectReader::ReadAt(uint64_t start, MutableBytes destination, 
   return gathered.value().size;
 }
 
+// [start, end) of a block that has arrived, or will; without a slab when its request failed.
+Result<Fetched> ObjectReader::ViewOf(const BlockPtr& block, uint64_t start, uint64_t end,
+                                     WaitLimit* limit) {
+  ReadAhead(end, Plan(start, end));
+  const uint64_t before_us = NowMicroseconds();
+  const Result<bool> there = blocks_.WaitFor(block, limit);
+  if (!there.ok()) return there.error();
+  Fetched view;
+  if (!there.value()) return view;
+  view.slab = block->slab;
+  view.offset = start - block->start;
+  view.size = end - start;
+  const uint64_t now_us = NowMicroseconds();
+  std::lock_guard lock(mutex_);
+  window_.OnServed(view.size, now_us - before_us, now_us);
+  return view;
+}
+
 Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOptions& call) {
   const uint64_t end = EndOf(start, size);
   Fetched view;
@@ -314,16 +354,8 @@ Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOp
   WaitLimit limit(call, client_.config().total_timeout_s);
   const std::vector<Piece> pieces = blocks_.Cover(start, end);
   if (pieces.size() == 1 && pieces[0].block) {
-    const uint64_t ahead = Plan(start, end);
-    ReadAhead(end, ahead);
-    const Result<bool> there = blocks_.WaitFor(pieces[0].block, &limit);
-    if (!there.ok()) return there.error();
-    if (there.value()) {
-      view.slab = pieces[0].block->slab;
-      view.offset = start - pieces[0].block->start;
-      view.size = end - start;
-      return view;
-    }
+    Result<Fetched> there = ViewOf(pieces[0].block, start, end, &limit);
+    if (!there.ok() || there.value().slab) return there;
   }
   view.slab = GetProcessMemory().pool->Allocate(end - start);
   const Result<uint64_t> got =
@@ -331,6 +363,19 @@ Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOp
   if (!got.ok()) return got.error();
   view.size = got.value();
   return view;
+}
+
+Result<Fetched> ObjectReader::ViewSome(uint64_t start, uint64_t size, const CallOptions& call) {
+  const uint64_t end = EndOf(start, std::max<uint64_t>(size, 1));
+  if (end > start) {
+    const BlockPtr block = blocks_.Cover(start, start + 1).front().block;
+    if (block) {
+      WaitLimit limit(call, client_.config().total_timeout_s);
+      Result<Fetched> there = ViewOf(block, start, block->end, &limit);
+      if (!there.ok() || there.value().slab) return there;
+    }
+  }
+  return ViewAt(start, end - start, call);
 }
 
 uint64_t ObjectReader::PredictedRest(uint64_t start) const {

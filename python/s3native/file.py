@@ -6,7 +6,8 @@ import io
 import os
 import warnings
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s3native import _core
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 BUFFER_SIZE = 128 * 1024
 """Bytes between small reads or writes and the engine. A request for so many costs little more than
 one for a single byte; it is what Python's own files have since 3.14."""
+
+RANDOM_BUFFER_SIZE = 16 * 1024
+"""The same where nothing is expected to follow on."""
 
 READING = ("size", "etag", "version_id", "access", "readahead", "follow")
 WRITING = (
@@ -35,93 +39,21 @@ WRITING = (
     "checksum",
 )
 TEXT = ("encoding", "errors", "newline")
+_METHODS_OF_CURSOR = (
+    "read",
+    "read1",
+    "readinto",
+    "readinto1",
+    "readline",
+    "peek",
+    "seek",
+    "tell",
+)
 _CLOSED = "I/O operation on closed file"
 
-_raws: weakref.WeakSet[_Raw] = weakref.WeakSet()
+_readers: weakref.WeakSet[ObjectReader] = weakref.WeakSet()
+_writers: weakref.WeakSet[RawWriter] = weakref.WeakSet()
 _parents: list[Any] = []
-
-
-class _Raw(io.RawIOBase):
-    """What readers and writers have in common: the engine's half, which no forked child has."""
-
-    mode: str
-
-    def __init__(self, client: Client, url: str) -> None:
-        self.name = url
-        self.client = client
-        self.position = 0
-        _raws.add(self)
-
-    def forget_engine(self) -> None:
-        """In a forked child: the engine has no threads here. It is kept, not torn down."""
-        if "engine" in self.__dict__:
-            _parents.append(self.__dict__.pop("engine"))
-
-    def check(self) -> None:
-        """Raise ValueError when closed."""
-        if self.closed:
-            raise ValueError(_CLOSED)
-
-    def tell(self) -> int:
-        self.check()
-        return self.position
-
-
-class RawReader(_Raw):
-    """The cursor over an engine's reader."""
-
-    mode = "rb"
-
-    def __init__(self, client: Client, url: str, options: dict[str, Any]) -> None:
-        super().__init__(client, url)
-        self.options = options
-        self.engine = self._open()
-
-    def _open(self) -> _core.Reader:
-        return _core.Reader(self.client._engine, self.name, **self.options)
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "engine":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.check()
-        self.engine = self._open()  # first use in a forked child
-        return self.engine
-
-    def readable(self) -> bool:
-        self.check()
-        return True
-
-    def seekable(self) -> bool:
-        self.check()
-        return True
-
-    def readinto(self, buffer: BufferLike, /) -> int:
-        read = self.engine.readinto(self.position, buffer)
-        self.position += read
-        return read
-
-    def readall(self) -> bytes:
-        data = self.engine.read_rest(self.position)
-        self.position += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self.check()
-        if whence == io.SEEK_CUR:
-            offset += self.position
-        elif whence == io.SEEK_END:
-            offset += self.engine.size()
-        elif whence != io.SEEK_SET:
-            raise ValueError(f"whence must be 0, 1 or 2, not {whence!r}")
-        if offset < 0:
-            raise ValueError(f"negative seek position {offset}")
-        self.position = offset
-        return offset
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self.__dict__.pop("engine", None)
 
 
 def open_object(client: Client, url: str, mode: str, given: dict[str, Any]) -> Any:
@@ -135,12 +67,11 @@ def open_object(client: Client, url: str, mode: str, given: dict[str, Any]) -> A
     buffering = given["buffering"]
     if buffering == 0 and (is_text or kind != "r"):
         raise ValueError(f"mode {mode!r} cannot be unbuffered")
-    buffering = BUFFER_SIZE if buffering < 0 else buffering
+    if buffering < 0:
+        buffering = RANDOM_BUFFER_SIZE if given["access"] == "random" else BUFFER_SIZE
     text = {name: given[name] for name in TEXT} | {"encoding": given["encoding"] or "utf-8"}
     if kind == "r":
         options = {name: given[name] for name in READING}
-        if buffering == 0:
-            return RawReader(client, url, options)
         reader = ObjectReader(client, url, options, buffering)
         return io.TextIOWrapper(reader, **text) if is_text else reader
     settings = put_settings(given | {"if_none_match": kind == "x"})
@@ -161,43 +92,77 @@ def _parse_mode(mode: str) -> tuple[str, bool]:
     return kind, "b" not in mode
 
 
-class ObjectReader(io.BufferedReader):
+class ObjectReader(io.BufferedIOBase):
     """An object as a binary file to read; made by `Client.open`.
 
-    Everything of `io.BufferedReader`, and more. The first read finds out size and ETag; later ones
-    are pinned to them: if the object is overwritten they raise PreconditionFailedError. Reads raise
+    Behaves as `io.BufferedReader`, and more. The first read finds out size and ETag; later ones are
+    pinned to them: if the object is overwritten they raise PreconditionFailedError. Reads raise
     S3Error as `Client.get` does, and the file can be used again afterwards. It may be used from any
     thread, in a forked child, and pickled, with its position.
     """
 
-    raw: RawReader
+    mode = "rb"
+    # Text files look at it for each line: IOBase's property takes longer than a line.
+    closed = False
 
-    def __init__(self, client: Client, url: str, options: dict[str, Any], buffering: int) -> None:
-        super().__init__(RawReader(client, url, options), buffering)
+    def __init__(
+        self,
+        client: Client,
+        url: str,
+        options: dict[str, Any],
+        buffering: int = BUFFER_SIZE,
+        position: int = 0,
+    ) -> None:
+        self.name = url
+        self._client = client
+        self._options = options
         self._buffering = buffering
+        self._cursor: _core.Cursor = _core.Cursor(
+            _Opener(client, url, options), buffering, position
+        )
+        # The cursor's own methods: a Python function around them would cost more than they do.
+        vars(self).update({name: getattr(self._cursor, name) for name in _METHODS_OF_CURSOR})
+        _readers.add(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._checked()
+        return self._cursor
+
+    def __next__(self) -> bytes:
+        return next(self._cursor)
+
+    def readable(self) -> bool:
+        """Return True."""
+        self._checked()
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        self._checked()
+        return True
 
     @property
     def info(self) -> _core.ObjectInfo:
         """What the server says about the object; a HEAD request unless something was read."""
-        return self.raw.engine.info()
+        return self._cursor.reader.info()
 
     @property
     def size(self) -> int:
         """Bytes of the object; a HEAD request unless it was given or something was read."""
-        return self.raw.engine.size()
+        return self._cursor.reader.size()
 
     @property
     def etag(self) -> str:
         """The ETag of the object; a HEAD request unless it was given or something was read."""
-        return self.raw.options["etag"] or self.info.etag
+        return self._options["etag"] or self.info.etag
 
     def pread(self, size: int, offset: int) -> bytes:
         """Up to `size` bytes from byte `offset` on; the cursor stays. Any number at once."""
-        return self.raw.engine.pread(offset, size)
+        return self._cursor.reader.pread(offset, size)
 
     def pread_into(self, buffer: BufferLike, offset: int) -> int:
         """As `pread`, straight into a writable buffer; returns how many bytes there were."""
-        return self.raw.engine.pread_into(offset, buffer)
+        return self._cursor.reader.pread_into(offset, buffer)
 
     def readview(self, size: int = -1) -> memoryview:
         """Up to `size` bytes at the cursor (default: all) as a view of the engine's memory.
@@ -205,11 +170,9 @@ class ObjectReader(io.BufferedReader):
         Not copied where they came in one request. The memory returns to the pool when the last
         view dies.
         """
-        position = self.tell()
-        size = max(0, self.size - position) if size < 0 else size
-        view = memoryview(self.raw.engine.view(position, size))
-        self.seek(position + len(view))
-        return view
+        if size < 0:
+            size = max(0, self.size - self.tell())
+        return memoryview(self._cursor.view(size))
 
     def will_need(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Ask ahead for ranges, half-open, that will be read, in whatever order.
@@ -217,70 +180,119 @@ class ObjectReader(io.BufferedReader):
         As many as memory allows are asked for at once, the others as these are read. A HEAD
         request if nothing is known of the object yet.
         """
-        self.raw.engine.will_need(ranges)
+        self._cursor.reader.will_need(ranges)
+
+    def close(self) -> None:
+        """Let go of what was read ahead; closing again does nothing."""
+        if not self.closed:
+            super().close()
+            self.closed = True
+            self._cursor.close()
+
+    def __del__(self) -> None:
+        """Not closed here: of `open(url).read()` only the cursor is left when it reads."""
+
+    def pin(self) -> dict[str, Any]:
+        """Return the options that open the same object again."""
+        if not self.closed:
+            self._options |= self._cursor.reader.pins()
+        return self._options
+
+    def forget_engine(self) -> None:
+        """In a forked child: the engine has no threads here. It is kept, not torn down."""
+        self._cursor.forget()
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        raw = self.raw
-        options = raw.options | raw.engine.pins()
-        return _reopen, (raw.client, raw.name, options, self._buffering, self.tell())
+        arguments = (self._client, self.name, self.pin(), self._buffering, self.tell())
+        return ObjectReader, arguments
 
     def __repr__(self) -> str:
         return f"<s3native.ObjectReader {self.name!r}{', closed' if self.closed else ''}>"
 
-
-def _reopen(
-    client: Client, url: str, options: dict[str, Any], buffering: int, position: int
-) -> ObjectReader:
-    reader = ObjectReader(client, url, options, buffering)
-    reader.seek(position)
-    return reader
+    def _checked(self) -> None:
+        if self.closed:
+            raise ValueError(_CLOSED)
 
 
-class RawWriter(_Raw):
-    """The end of an engine's writer."""
+@dataclass(frozen=True)
+class _Opener:
+    """Makes the engine's half: when a file is opened, and anew in a forked child."""
+
+    client: Client
+    url: str
+    options: dict[str, Any]
+
+    def __call__(self) -> _core.Reader:
+        return _core.Reader(self.client._engine, self.url, **self.options)
+
+
+class RawWriter(io.RawIOBase):
+    """The end of an engine's writer; a forked child has none."""
+
+    closed = False
 
     def __init__(self, client: Client, url: str, mode: str, options: dict[str, Any]) -> None:
-        super().__init__(client, url)
+        self.name = url
         self.mode = mode
-        self.engine = _core.Writer(client._engine, url, **options)
         self.result: PutResult | None = None
+        self._position = 0
+        self._engine: _core.Writer | None = _core.Writer(client._engine, url, **options)
+        _writers.add(self)
 
-    def __getattr__(self, name: str) -> Any:
-        if name != "engine":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.check()
-        raise ValueError(f"{self.name} is being written by the parent process")
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process writes it, and not its parent."""
+        return self._engine is not None
+
+    def forget_engine(self) -> None:
+        """In a forked child: it is kept, not torn down, and never closed here."""
+        _parents.append(self._engine)
+        self._engine = None
 
     def writable(self) -> bool:
-        self.check()
+        self._checked()
         return True
 
+    def tell(self) -> int:
+        self._checked()
+        return self._position
+
     def write(self, data: BufferLike, /) -> int:
-        self.engine.write(data)
+        self._checked()
+        if self._engine is None:
+            raise ValueError(f"{self.name} is being written by the parent process")
+        self._engine.write(data)
         size = memoryview(data).nbytes
-        self.position += size
+        self._position += size
         return size
 
     def close(self) -> None:
         if self.closed:
             return
+        engine, self._engine = self._engine, None
         try:
-            if "engine" in self.__dict__:
-                self.result = PutResult(**self.engine.close())
+            if engine is not None:
+                self.result = PutResult(**engine.close())
         finally:
             super().close()
-            self.__dict__.pop("engine", None)
+            self.closed = True
 
     def abort(self) -> None:
         """Close, and nothing of what was written becomes visible."""
-        if not self.closed:
-            engine = self.__dict__.pop("engine", None)
-            super().close()
-            if engine is not None:
-                engine.abort()
+        if self.closed:
+            return
+        engine, self._engine = self._engine, None
+        super().close()
+        self.closed = True
+        if engine is not None:
+            engine.abort()
 
     def __del__(self) -> None:
         self.abort()
+
+    def _checked(self) -> None:
+        if self.closed:
+            raise ValueError(_CLOSED)
 
 
 class ObjectWriter(io.BufferedWriter):
@@ -373,21 +385,22 @@ def _flush(file: ObjectWriter | TextWriter) -> None:
 def _abort_unclosed(file: Any, raw: RawWriter) -> None:
     if raw.closed:
         return
-    if "engine" in raw.__dict__:  # else it is the parent process's
+    if raw.is_ours:
         warnings.warn(f"unclosed file {file!r}: aborted", ResourceWarning, 2, source=file)
     raw.abort()
 
 
 def _pin_readers() -> None:
     """Before a fork: what the child opens again must be the same object."""
-    for raw in list(_raws):
-        if isinstance(raw, RawReader) and "engine" in raw.__dict__:
-            raw.options |= raw.engine.pins()
+    for reader in list(_readers):
+        reader.pin()
 
 
 def _forget_engines() -> None:
-    for raw in list(_raws):
-        raw.forget_engine()
+    for reader in list(_readers):
+        reader.forget_engine()
+    for writer in list(_writers):
+        writer.forget_engine()
 
 
 os.register_at_fork(before=_pin_readers, after_in_child=_forget_engines)

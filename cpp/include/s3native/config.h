@@ -104,6 +104,13 @@ struct Config {
   // "default", or "endpoint" for what follows from the endpoint (region, scheme). Every field but
   // `credentials` and `credentials_callback` has an entry; theirs is credentials_kind's.
   std::map<std::string, std::string> sources;
+
+  // To one host: as many as the throughput target needs at 1 Gbps each, which is what a connection
+  // to Amazon gives, and at least 8, so that latency overlaps; or max_connections.
+  size_t Connections() const {
+    if (max_connections != 0) return max_connections;
+    return throughput_target_gbps < 8 ? 8 : static_cast<size_t>(throughput_target_gbps);
+  }
 };
 
 // What resolution may look at; tests pass maps.

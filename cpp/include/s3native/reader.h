@@ -44,6 +44,9 @@ class Reader {
                                   const CallOptions& call) = 0;
   // As ReadAt of kNext, in pool memory: without a copy where one request brought all of it.
   virtual Result<Fetched> ViewAt(uint64_t start, uint64_t size, const CallOptions& call) = 0;
+  // Bytes that are at hand at `start`, or that one request for `size` brings: at least one, unless
+  // the object ends there.
+  virtual Result<Fetched> ViewSome(uint64_t start, uint64_t size, const CallOptions& call) = 0;
   // How many bytes a first request for "the rest from `start` on" should ask for.
   virtual uint64_t PredictedRest(uint64_t start) const = 0;
   // What reads are pinned to; absent while nothing is known, and when the object is followed.

@@ -12,13 +12,6 @@ void AddIfSet(const char* name, const std::string& value, Request* request) {
   if (!value.empty()) request->headers.emplace_back(name, value);
 }
 
-// Connections for bytes: as many as the throughput target needs at 1 Gbps each, which is what a
-// connection to Amazon gives, and at least 8, so that latency overlaps.
-size_t MaxConnections(const Config& config) {
-  if (config.max_connections != 0) return config.max_connections;
-  return std::max<size_t>(8, static_cast<size_t>(config.throughput_target_gbps));
-}
-
 std::string Tags(const std::map<std::string, std::string>& tags) {
   std::string out;
   for (const auto& [name, value] : tags) {
@@ -85,7 +78,7 @@ std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
   std::lock_guard lock(mutex_);
   std::shared_ptr<HttpPool>& pool = pools_[host];
   if (!pool)
-    pool = std::make_shared<HttpPool>(connection_, std::move(host), MaxConnections(config()));
+    pool = std::make_shared<HttpPool>(connection_, std::move(host), config().Connections());
   return pool;
 }
 
