@@ -15,7 +15,9 @@ from s3native import _core
 if TYPE_CHECKING:
     from collections.abc import Buffer as BufferLike  # type: ignore[attr-defined,unused-ignore]
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from s3native.file import OpenOptions
 
 ByteRange = tuple[int, int | None]
 """Half-open [start, end); end None means to the object's end."""
@@ -311,33 +313,7 @@ class Client:
         settings = put_settings(locals())
         return PutResult(**self._engine.put(url, data, **settings))
 
-    def open(
-        self,
-        url: str,
-        mode: str = "rb",
-        *,
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-        size: int | None = None,
-        etag: str = "",
-        version_id: str = "",
-        access: Literal["auto", "sequential", "random"] = "auto",
-        readahead: int | None = None,
-        follow: bool = False,
-        if_match: str = "",
-        metadata: Mapping[str, str] | None = None,
-        content_type: str = "",
-        content_encoding: str = "",
-        cache_control: str = "",
-        storage_class: str = "",
-        server_side_encryption: str = "",
-        sse_kms_key_id: str = "",
-        tags: Mapping[str, str] | None = None,
-        part_size: int = 0,
-        checksum: Literal["crc64nvme", "none"] | None = None,
-    ) -> Any:
+    def open(self, url: str, mode: str = "rb", **options: Unpack[OpenOptions]) -> Any:
         """Opens an object as a file, as `io.open` does. No request is sent before it is needed.
 
         Args:
@@ -346,13 +322,16 @@ class Client:
             buffering: bytes between small reads or writes and the engine, default 128 KiB; 0 for
                 none, in mode "rb" only.
             encoding, errors, newline: of text, as for `io.open`; encoding defaults to UTF-8.
-            size, etag: of the object to read, if known; believed, and saves a request.
-            access: "auto" reads ahead when reads continue each other, "sequential" from the first
-                read on, "random" never.
+            size, etag, version_id: of the object to read, if known; believed, and size and etag
+                save a request.
+            access: "auto" (default) reads ahead when reads continue each other, "sequential" from
+                the second read on, "random" never.
             readahead: bytes ahead of the cursor at most; default a quarter of memory_limit.
             follow: the object grows, as logs do: each read asks for its end, and is of the object
                 as it is then.
-            if_match and the others: as for `put`.
+            if_match, metadata, content_type, content_encoding, cache_control, storage_class,
+            server_side_encryption, sse_kms_key_id, tags, part_size, checksum: of the object to
+                write, as for `put`.
 
         Returns:
             `ObjectReader`, `ObjectWriter` or `TextWriter`, from `s3native.file`, or an
@@ -360,12 +339,11 @@ class Client:
 
         Raises:
             ValueError: a mode that makes no sense, or is impossible on S3: "a", "r+".
-            TypeError: an option of the other direction.
+            TypeError: an option of another mode.
         """
-        given = {k: v for k, v in locals().items() if k not in ("self", "url", "mode")}
         from s3native import file  # what never opens one need not load it
 
-        return file.open_object(self, url, mode, given)
+        return file.open_object(self, url, mode, options)
 
     def list(
         self, url: str, *, delimiter: str = "", start_after: str = "", page_size: int = 1000
@@ -493,16 +471,17 @@ _OBJECT_SETTINGS = (
 
 
 def put_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What `put` and writers tell the engine, from the arguments of the same names."""
-    settings = {name: given[name] for name in _OBJECT_SETTINGS}
-    settings |= {name: dict(given[name] or {}) for name in ("metadata", "tags")}
+    """What `put` and writers tell the engine, from arguments of the same names."""
+    settings = {name: given[name] for name in _OBJECT_SETTINGS if name in given}
+    settings |= {name: dict(given.get(name) or {}) for name in ("metadata", "tags")}
     wanted = {None: None, "crc64nvme": True, "none": False}
-    if given["checksum"] not in wanted:
-        raise ValueError(f"checksum must be 'crc64nvme' or 'none', not {given['checksum']!r}")
+    checksum = given.get("checksum")
+    if checksum not in wanted:
+        raise ValueError(f"checksum must be 'crc64nvme' or 'none', not {checksum!r}")
     return {
         "object": settings,
-        "part_size": given["part_size"],
-        "checksum": wanted[given["checksum"]],
+        "part_size": given.get("part_size", 0),
+        "checksum": wanted[checksum],
     }
 
 

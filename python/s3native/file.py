@@ -6,9 +6,8 @@ import io
 import os
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from s3native import _core
 from s3native.client import Client, PutResult, put_settings
@@ -24,21 +23,44 @@ one for a single byte; it is what Python's own files have since 3.14."""
 RANDOM_BUFFER_SIZE = 16 * 1024
 """The same where nothing is expected to follow on."""
 
-READING = ("size", "etag", "version_id", "access", "readahead", "follow")
-WRITING = (
-    "if_match",
-    "metadata",
-    "content_type",
-    "content_encoding",
-    "cache_control",
-    "storage_class",
-    "server_side_encryption",
-    "sse_kms_key_id",
-    "tags",
-    "part_size",
-    "checksum",
-)
-TEXT = ("encoding", "errors", "newline")
+
+class OpenOptions(TypedDict, total=False):
+    """Keyword arguments of `Client.open`."""
+
+    buffering: int
+    encoding: str | None
+    errors: str | None
+    newline: str | None
+    size: int | None
+    etag: str
+    version_id: str
+    access: Literal["auto", "sequential", "random"]
+    readahead: int | None
+    follow: bool
+    if_match: str
+    metadata: Mapping[str, str] | None
+    content_type: str
+    content_encoding: str
+    cache_control: str
+    storage_class: str
+    server_side_encryption: str
+    sse_kms_key_id: str
+    tags: Mapping[str, str] | None
+    part_size: int
+    checksum: Literal["crc64nvme", "none"] | None
+
+
+_OPTIONS = OpenOptions.__annotations__.keys()
+_TEXT = {"encoding", "errors", "newline"}
+_READING: dict[str, Any] = {
+    "size": None,
+    "etag": "",
+    "version_id": "",
+    "access": "auto",
+    "readahead": None,
+    "follow": False,
+}
+_WRITING = _OPTIONS - _TEXT - _READING.keys() - {"buffering"}
 _METHODS_OF_CURSOR = (
     "read",
     "read1",
@@ -56,23 +78,26 @@ _writers: weakref.WeakSet[RawWriter] = weakref.WeakSet()
 _parents: list[Any] = []
 
 
-def open_object(client: Client, url: str, mode: str, given: dict[str, Any]) -> Any:
-    """Do what `Client.open` promises, with the values of all its keyword arguments."""
+def open_object(client: Client, url: str, mode: str, options: OpenOptions) -> Any:
+    """Do what `Client.open` promises."""
+    if mode == "rb" and not options:  # of thousands of small objects, opening is what costs
+        return ObjectReader(client, url, _READING)
     kind, is_text = _parse_mode(mode)
-    defaults = Client.open.__kwdefaults__ or {}
-    foreign = (WRITING if kind == "r" else READING) + (() if is_text else TEXT)
-    for name in foreign:
-        if given[name] != defaults[name]:
-            raise TypeError(f"{name} has no meaning in mode {mode!r}")
-    buffering = given["buffering"]
+    given: dict[str, Any] = {**options}
+    foreign = given.keys() & (_WRITING if kind == "r" else _READING.keys())
+    if not is_text:
+        foreign |= given.keys() & _TEXT
+    foreign |= given.keys() - _OPTIONS
+    if foreign:
+        raise TypeError(f"{min(foreign)} has no meaning in mode {mode!r}")
+    buffering = given.pop("buffering", -1)
     if buffering == 0 and (is_text or kind != "r"):
         raise ValueError(f"mode {mode!r} cannot be unbuffered")
     if buffering < 0:
-        buffering = RANDOM_BUFFER_SIZE if given["access"] == "random" else BUFFER_SIZE
-    text = {name: given[name] for name in TEXT} | {"encoding": given["encoding"] or "utf-8"}
+        buffering = RANDOM_BUFFER_SIZE if given.get("access") == "random" else BUFFER_SIZE
+    text = {"encoding": "utf-8"} | {name: given.pop(name) for name in _TEXT & given.keys()}
     if kind == "r":
-        options = {name: given[name] for name in READING}
-        reader = ObjectReader(client, url, options, buffering)
+        reader = ObjectReader(client, url, _READING | given, buffering)
         return io.TextIOWrapper(reader, **text) if is_text else reader
     settings = put_settings(given | {"if_none_match": kind == "x"})
     writer = ObjectWriter(client, url, kind + "b", settings, buffering)
@@ -114,12 +139,9 @@ class ObjectReader(io.BufferedIOBase):
         position: int = 0,
     ) -> None:
         self.name = url
-        self._client = client
-        self._options = options
+        self._opener = _Opener(client, url, options)
         self._buffering = buffering
-        self._cursor: _core.Cursor = _core.Cursor(
-            _Opener(client, url, options), buffering, position
-        )
+        self._cursor = _core.Cursor(self._opener, buffering, position)
         # The cursor's own methods: a Python function around them would cost more than they do.
         vars(self).update({name: getattr(self._cursor, name) for name in _METHODS_OF_CURSOR})
         _readers.add(self)
@@ -154,7 +176,7 @@ class ObjectReader(io.BufferedIOBase):
     @property
     def etag(self) -> str:
         """The ETag of the object; a HEAD request unless it was given or something was read."""
-        return self._options["etag"] or self.info.etag
+        return self._opener.options["etag"] or self.info.etag
 
     def pread(self, size: int, offset: int) -> bytes:
         """Up to `size` bytes from byte `offset` on; the cursor stays. Any number at once."""
@@ -192,18 +214,20 @@ class ObjectReader(io.BufferedIOBase):
     def __del__(self) -> None:
         """Not closed here: of `open(url).read()` only the cursor is left when it reads."""
 
-    def pin(self) -> dict[str, Any]:
-        """Return the options that open the same object again."""
+    def pin(self) -> None:
+        """See to it that when this is opened again it is the same object."""
         if not self.closed:
-            self._options |= self._cursor.reader.pins()
-        return self._options
+            self._opener.options = self._opener.options | self._cursor.reader.pins()
 
     def forget_engine(self) -> None:
         """In a forked child: the engine has no threads here. It is kept, not torn down."""
         self._cursor.forget()
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        arguments = (self._client, self.name, self.pin(), self._buffering, self.tell())
+        position = self.tell()
+        self.pin()
+        opener = self._opener
+        arguments = (opener.client, opener.url, opener.options, self._buffering, position)
         return ObjectReader, arguments
 
     def __repr__(self) -> str:
@@ -214,13 +238,15 @@ class ObjectReader(io.BufferedIOBase):
             raise ValueError(_CLOSED)
 
 
-@dataclass(frozen=True)
 class _Opener:
     """Makes the engine's half: when a file is opened, and anew in a forked child."""
 
-    client: Client
-    url: str
-    options: dict[str, Any]
+    __slots__ = ("client", "options", "url")
+
+    def __init__(self, client: Client, url: str, options: dict[str, Any]) -> None:
+        self.client = client
+        self.url = url
+        self.options = options
 
     def __call__(self) -> _core.Reader:
         return _core.Reader(self.client._engine, self.url, **self.options)
