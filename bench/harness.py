@@ -176,9 +176,9 @@ def _make_job(workload: Workload, stage: Stage) -> Job:
         bucket = f"keys-{workload.count}"
         return Job("list", stage.target(server, bucket), [], options={"count": workload.count})
     keys = [f"{workload.operation}-{size}-{number}" for number in range(workload.count)]
-    if not workload.operation.startswith("put"):
+    if server != "sink" and not workload.operation.startswith("put"):
         stage.provide(server, keys, size)
-    options = {"object_size": size}
+    options = {"object_size": size, "piece": workload.piece}
     fixed = (workload.size, workload.in_flight, workload.memory_limit, options)
     return Job(workload.operation, stage.target(server), keys, *fixed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,88 @@ class PutMany(Operation):
         return Done(self.job.size * len(self.job.keys), len(self.job.keys))
 
 
+class ReadFile(Operation):
+    """An object through a file, in reads of ``piece`` bytes."""
+
+    def run(self) -> Done:
+        piece, moved = int(self.job.options["piece"]), 0
+        with self.client.open_reader(self.job.keys[0]) as file:
+            while data := file.read(piece):
+                moved += len(data)
+        assert moved == self.job.size
+        return Done(moved, 1)
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        with self.client.open_reader(self.job.keys[0]) as file:
+            while data := file.read(int(self.job.options["piece"])):
+                digest.update(data)
+        return digest.hexdigest()
+
+
+class ReadFileInto(Operation):
+    """An object through a file, into the same ``piece`` bytes of memory again and again."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._array = np.ones(int(job.options["piece"]), np.uint8)
+
+    def run(self) -> Done:
+        moved = 0
+        with self.client.open_reader(self.job.keys[0]) as file:
+            while got := file.readinto(self._array.data):
+                moved += got
+        assert moved == self.job.size
+        return Done(moved, 1)
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        with self.client.open_reader(self.job.keys[0]) as file:
+            while got := file.readinto(self._array.data):
+                digest.update(self._array.data[:got])
+        return digest.hexdigest()
+
+
+class WriteFile(Operation):
+    """An object through a file, in writes of ``piece`` bytes."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._array = content.array(job.size)
+
+    def run(self) -> Done:
+        piece, view = int(self.job.options["piece"]), self._array.data
+        with self.client.open_writer(self.job.keys[0]) as file:
+            for start in range(0, self.job.size, piece):
+                file.write(view[start : start + piece])
+        return Done(self.job.size, 1)
+
+
+class ReadFiles(Operation):
+    """Many objects, each opened, read whole and closed, by ``in_flight`` threads."""
+
+    def warm_up(self) -> None:
+        self._read(self.job.keys[:_SAMPLE_KEYS])
+
+    def run(self) -> Done:
+        keys, threads = self.job.keys, self.job.in_flight
+        with ThreadPoolExecutor(threads) as pool:
+            moved = sum(pool.map(self._read, [keys[i::threads] for i in range(threads)]))
+        assert moved == self.job.size * len(keys)
+        return Done(moved, len(keys))
+
+    def _read(self, keys: list[str]) -> int:
+        moved = 0
+        for key in keys:
+            with self.client.open_reader(key) as file:
+                moved += len(file.read())
+        return moved
+
+    def digest(self) -> str:
+        with self.client.open_reader(self.job.keys[0]) as file:
+            return hashlib.sha256(file.read()).hexdigest()
+
+
 class List(Operation):
     """All keys of the bucket, their size looked at, none kept."""
 
@@ -189,6 +272,10 @@ _OPERATIONS: dict[str, Callable[[Client, Job], Operation]] = {
     "put": Put,
     "get_many": GetMany,
     "put_many": PutMany,
+    "read_file": ReadFile,
+    "read_file_into": ReadFileInto,
+    "write_file": WriteFile,
+    "read_files": ReadFiles,
     "list": List,
     "latency": Latency,
 }
@@ -196,4 +283,4 @@ _OPERATIONS: dict[str, Callable[[Client, Job], Operation]] = {
 
 def make_operation(client: Client, job: Job) -> Operation:
     """Return the job's operation with its memory in place."""
-    return _OPERATIONS[job.operation](client, job)
+    return _OPERATIONS[job.options.get("operation", job.operation)](client, job)

@@ -13,11 +13,16 @@ PART_SIZE = 8 * MIB
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the table: a client with its options, or a loop program of this folder."""
+    """A row of the table: a client with its options, or a loop program of this folder.
+
+    The row that is the limit is a program, or says so; ``operation`` among the options is what it
+    does instead of the workload's.
+    """
 
     label: str
     client: str = ""
     program: str = ""
+    is_limit: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,6 +51,7 @@ class Workload:
     rounds: int = 5
     memory_limit: int | None = None
     object_size: int | None = None  # where only parts are read
+    piece: int | None = None  # of files, read or written at once
     fresh_process: bool = False  # for what only the first round of a process shows
     demand: Demand = field(default_factory=Demand)
 
@@ -59,7 +65,8 @@ class Workload:
     @property
     def loop(self) -> str | None:
         """The label of the row that is the limit."""
-        return next((entry.label for entry in self.entries if entry.program), None)
+        limits = (entry.label for entry in self.entries if entry.program or entry.is_limit)
+        return next(limits, None)
 
 
 S3NATIVE = "s3native"
@@ -73,7 +80,14 @@ def _recv(program: str = "raw_recv") -> Entry:
     return Entry("recv loop", program=program)
 
 
+def _by(operation: str, label: str) -> Entry:
+    """Return what s3native does without files, as the limit."""
+    return Entry(label, S3NATIVE, is_limit=True, options={"operation": operation})
+
+
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
+
+_FILES = _clients(S3NATIVE, "obstore", "pyarrow", "boto3", "s3fs", "smart_open")
 
 FULL = [
     Workload(
@@ -182,6 +196,60 @@ FULL = [
         size=64 << 10,
         object_size=64 * MIB,
         demand=Demand(rate_of_loop=0.83),
+    ),
+    Workload(
+        "file_readinto",
+        "GET 2 GiB through a file, readinto of 8 MiB, nginx",
+        "read_file_into",
+        "nginx",
+        [_by("get_into", "get_into"), *_clients(S3NATIVE, "pyarrow", "s3fs", "smart_open")],
+        size=2 * GIB,
+        piece=8 * MIB,
+        demand=Demand(0.95, 1.15),
+    ),
+    Workload(
+        "file_read",
+        "GET 2 GiB through a file, read(1 MiB), nginx",
+        "read_file",
+        "nginx",
+        [_by("get_into", "get_into"), *_FILES],
+        size=2 * GIB,
+        piece=MIB,
+        rounds=3,
+        demand=Demand(cost_of_loop=2.0, rate_of_peer=2.0),
+    ),
+    Workload(
+        "file_small",
+        "GET 110 KB objects, opened and read whole by 32 threads, nginx",
+        "read_files",
+        "nginx",
+        [_by("get_many", "get_many"), *_FILES],
+        size=SMALL,
+        count=5000,
+        in_flight=32,
+        demand=Demand(cost_of_loop=1.5),
+    ),
+    Workload(
+        "file_write",
+        "PUT 2 GiB through a file, write(1 MiB), discarding server",
+        "write_file",
+        "sink",
+        [_by("put", "put"), *_clients(S3NATIVE, "obstore", "pyarrow", "s3fs", "smart_open")],
+        size=2 * GIB,
+        piece=MIB,
+        rounds=3,
+        demand=Demand(rate_of_peer=1.7),
+    ),
+    Workload(
+        "file_write_array",
+        "PUT 2 GiB through a file, one write, discarding server",
+        "write_file",
+        "sink",
+        [_by("put", "put"), *_clients(S3NATIVE, "obstore", "pyarrow", "s3fs", "smart_open")],
+        size=2 * GIB,
+        piece=2 * GIB,
+        rounds=3,
+        demand=Demand(rate_of_peer=1.7),
     ),
     Workload(
         "list",

@@ -48,6 +48,14 @@ class Client:
         """List the whole bucket, look at each size and return the number of keys."""
         raise NotImplementedError
 
+    def open_reader(self, key: str) -> Any:
+        """Open the object as a binary file with `read`, for ``with``."""
+        raise NotImplementedError
+
+    def open_writer(self, key: str) -> Any:
+        """Open the object as a binary file with `write`, for ``with``."""
+        raise NotImplementedError
+
     def range_reader(self, key: str) -> ReadRange:
         """Return a function that fills an array from an offset of the object."""
         raise NotImplementedError

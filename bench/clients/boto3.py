@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,9 @@ class Boto3Client(Client):
     def list_all(self) -> int:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
         return sum(1 for page in pages for entry in page["Contents"] if entry["Size"] >= 0)
+
+    def open_reader(self, key: str) -> Any:
+        return contextlib.closing(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"])
 
     def range_reader(self, key: str) -> ReadRange:
         def read(offset: int, array: Array) -> None:

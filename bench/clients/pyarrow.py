@@ -79,6 +79,12 @@ class PyarrowClient(Client):
         entries = self._fs.get_file_info(fs.FileSelector(self._bucket, recursive=True))
         return sum(1 for entry in entries if entry.is_file and entry.size >= 0)
 
+    def open_reader(self, key: str) -> Any:
+        return self._fs.open_input_stream(f"{self._bucket}/{key}")
+
+    def open_writer(self, key: str) -> Any:
+        return self._fs.open_output_stream(f"{self._bucket}/{key}")
+
     def range_reader(self, key: str) -> ReadRange:
         source = self._open(key)
 

@@ -69,6 +69,12 @@ class S3NativeClient(Client):
             count += sum(1 for entry in page.objects if entry.size >= 0)
         return count
 
+    def open_reader(self, key: str) -> Any:
+        return self._client.open(self._target.url(key))
+
+    def open_writer(self, key: str) -> Any:
+        return self._client.open(self._target.url(key), "wb")
+
     def range_reader(self, key: str) -> ReadRange:
         url = self._target.url(key)
         return lambda offset, array: self._client.get_into(

@@ -55,7 +55,7 @@ class Cursor {
   py::bytes ReadLine(int64_t limit);
   py::bytes Peek();
   Buffer View(uint64_t size);
-  uint64_t Seek(int64_t offset, int whence);
+  uint64_t Seek(int64_t offset, int64_t whence);
 
  private:
   // One call at a time may wait for bytes; a signal handler may not come in between.
@@ -104,6 +104,18 @@ class Cursor {
   bool MoveWindow();
   uint64_t CopyTo(MutableBytes destination);
   uint64_t Fill(MutableBytes destination);
+  uint64_t AtMost(uint64_t size);
+  // A call that fails leaves the cursor where it was.
+  template <typename Work>
+  auto Whole(Work&& work) {
+    const uint64_t start = position_;
+    try {
+      return work();
+    } catch (...) {
+      position_ = start;
+      throw;
+    }
+  }
 
   const py::object opener_;
   const uint64_t buffer_size_;
@@ -165,19 +177,31 @@ uint64_t Cursor::Fill(MutableBytes destination) {
 
 py::bytes Cursor::Read(int64_t size) {
   CheckOpen();
+  if (size < -1) throw py::value_error("read length must be non-negative or -1");
   const Turn turn(this);
-  if (size >= 0) {
-    GrowingBytes out(static_cast<uint64_t>(size));
-    return out.Take(Fill(out.From(0)));
-  }
+  return Whole([&] {
+    if (size >= 0) {
+      GrowingBytes out(AtMost(static_cast<uint64_t>(size)));
+      return out.Take(Fill(out.From(0)));
+    }
+    Reader& engine = this->engine();
+    const uint64_t start = position_;
+    GrowingBytes out(std::max(Available(), engine.PredictedRest(start)));
+    uint64_t got = CopyTo(out.From(0));
+    DropWindow();
+    got = ReadRest(engine, position_, &out, got);
+    position_ = start + got;
+    return out.Take(got);
+  });
+}
+
+// Of a size that is asked for, what is worth allocating.
+uint64_t Cursor::AtMost(uint64_t size) {
+  constexpr uint64_t kMuch = 256ull << 20;
+  if (size <= kMuch) return size;
   Reader& engine = this->engine();
-  const uint64_t start = position_;
-  GrowingBytes out(std::max(Available(), engine.PredictedRest(start)));
-  uint64_t got = CopyTo(out.From(0));
-  DropWindow();
-  got = ReadRest(engine, position_, &out, got);
-  position_ = start + got;
-  return out.Take(got);
+  const uint64_t end = WithoutGil([&] { return engine.Size(Interruptible()); });
+  return std::min(size, end - std::min(end, position_));
 }
 
 // With one request at most: what is at hand, or one buffer.
@@ -195,7 +219,7 @@ uint64_t Cursor::ReadInto(const py::object& buffer, bool some) {
   CheckOpen();
   const BorrowedBuffer borrowed(buffer, true, "buffer");
   const Turn turn(this);
-  if (!some) return Fill(borrowed.writable());
+  if (!some) return Whole([&] { return Fill(borrowed.writable()); });
   if (Available() == 0 && borrowed.writable().size > 0) MoveWindow();
   return CopyTo(borrowed.writable());
 }
@@ -204,17 +228,19 @@ py::bytes Cursor::ReadLine(int64_t limit) {
   CheckOpen();
   const Turn turn(this);
   const uint64_t most = limit < 0 ? UINT64_MAX : static_cast<uint64_t>(limit);
-  std::string line;
-  while (line.size() < most && (Available() > 0 || MoveWindow())) {
-    const auto size = static_cast<size_t>(std::min(Available(), most - line.size()));
-    const void* end = std::memchr(At(), '\n', size);
-    const char* begin = reinterpret_cast<const char*>(At());
-    const size_t taken = end ? static_cast<const char*>(end) - begin + 1 : size;
-    line.append(begin, taken);
-    position_ += taken;
-    if (end) break;
-  }
-  return {line};
+  return Whole([&] {
+    std::string line;
+    while (line.size() < most && (Available() > 0 || MoveWindow())) {
+      const auto size = static_cast<size_t>(std::min(Available(), most - line.size()));
+      const void* end = std::memchr(At(), '\n', size);
+      const char* begin = reinterpret_cast<const char*>(At());
+      const size_t taken = end ? static_cast<const char*>(end) - begin + 1 : size;
+      line.append(begin, taken);
+      position_ += taken;
+      if (end) break;
+    }
+    return py::bytes(line);
+  });
 }
 
 py::bytes Cursor::Peek() {
@@ -233,6 +259,7 @@ Buffer Cursor::View(uint64_t size) {
     view = {slab_, static_cast<size_t>(At() - slab_->data()), static_cast<size_t>(size)};
   } else {
     Reader& engine = this->engine();
+    size = AtMost(size);
     Fetched fetched = WithoutGil([&] { return engine.ViewAt(position_, size, Interruptible()); });
     view = {std::move(fetched.slab), fetched.offset, fetched.size};
   }
@@ -240,7 +267,7 @@ Buffer Cursor::View(uint64_t size) {
   return view;
 }
 
-uint64_t Cursor::Seek(int64_t offset, int whence) {
+uint64_t Cursor::Seek(int64_t offset, int64_t whence) {
   CheckOpen();
   const Turn turn(this);
   uint64_t base = 0;
@@ -255,7 +282,9 @@ uint64_t Cursor::Seek(int64_t offset, int whence) {
   if (offset < 0 && static_cast<uint64_t>(-offset) > base)
     throw py::value_error("negative seek position " +
                           std::to_string(offset + static_cast<int64_t>(base)));
-  return position_ = base + static_cast<uint64_t>(offset);
+  const uint64_t position = base + static_cast<uint64_t>(offset);
+  if (offset > 0 && position > INT64_MAX) throw py::value_error("seek position is too large");
+  return position_ = position;
 }
 
 // ---- the Python type ----
@@ -365,9 +394,10 @@ PyObject* View(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
 PyObject* Seek(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return Guard([&] {
     if (count < 1 || count > 2) throw py::type_error("seek takes an offset and a whence");
+    if (arguments[0] == Py_None) throw py::type_error("offset must be an integer, not None");
     const int64_t offset = SizeFrom(arguments, 1);
     const int64_t whence = SizeFrom(arguments + 1, count - 1, 0);
-    return py::int_(CursorOf(self).Seek(offset, static_cast<int>(whence)));
+    return py::int_(CursorOf(self).Seek(offset, whence));
   });
 }
 

@@ -22,10 +22,14 @@ class PyWriter {
     writer_.reset();
   }
 
-  void Write(const py::object& data) {
+  size_t Write(const py::object& data) {
     const BorrowedBuffer borrowed(data, false, "data");
-    WithoutGil([&] { return writer_->Write(borrowed.readable(), Interruptible()); });
+    const ConstBytes bytes = borrowed.readable();
+    WithoutGil([&] { return writer_->Write(bytes, Interruptible()); });
+    size_ += bytes.size;
+    return bytes.size;
   }
+  uint64_t Tell() const { return size_; }
   py::dict Close() {
     return DescribePut(WithoutGil([&] { return writer_->Close(Interruptible()); }));
   }
@@ -37,6 +41,7 @@ class PyWriter {
  private:
   std::shared_ptr<Client> client_;
   std::unique_ptr<Writer> writer_;
+  uint64_t size_ = 0;
 };
 
 PyWriter Open(std::shared_ptr<Client> client, const std::string& url, const py::dict& object,
@@ -53,6 +58,7 @@ void BindWriter(py::module_& module) {
   py::class_<PyWriter>(module, "Writer")
       .def(py::init(&Open), "client"_a, "url"_a, "object"_a, "part_size"_a, "checksum"_a)
       .def("write", &PyWriter::Write, "data"_a)
+      .def("tell", &PyWriter::Tell)
       .def("close", &PyWriter::Close)
       .def("abort", &PyWriter::Abort);
 }

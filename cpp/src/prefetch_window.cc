@@ -6,6 +6,8 @@ namespace s3native {
 namespace {
 
 constexpr uint64_t kFirstWindow = 1ull << 20;
+// Less is not worth a request.
+constexpr uint64_t kFirstAhead = 128ull << 10;
 constexpr uint64_t kMinBlock = 512ull << 10;
 // Shorter epochs measure the machine's other work.
 constexpr uint64_t kMinEpochUs = 10'000;
@@ -15,7 +17,8 @@ constexpr int kMaxVainEpochs = 2;
 }  // namespace
 
 PrefetchWindow::PrefetchWindow(const PrefetchOptions& options)
-    : options_(options), window_(std::min(kFirstWindow, options.max_window)) {}
+    : options_(options),
+      window_(options.max_window < kFirstAhead ? 0 : std::min(kFirstWindow, options.max_window)) {}
 
 uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
   const bool jumps = !buffered && !Continues(start);
@@ -31,7 +34,7 @@ uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
       ahead_ = window_;
       break;
     case Access::kAuto:
-      ahead_ = first ? 0 : std::min(window_, run_);
+      ahead_ = first ? 0 : std::min(window_, std::max(run_, kFirstAhead));
       break;
   }
   return ahead_;
@@ -70,8 +73,8 @@ void PrefetchWindow::Judge(uint64_t elapsed_us) {
 }
 
 uint64_t PrefetchWindow::block_size() const {
-  return std::clamp(ahead_ / options_.connections, std::min(kMinBlock, options_.max_block),
-                    options_.max_block);
+  const uint64_t least = std::min({kMinBlock, options_.max_block, std::max<uint64_t>(ahead_, 1)});
+  return std::clamp(ahead_ / options_.connections, least, options_.max_block);
 }
 
 }  // namespace s3native

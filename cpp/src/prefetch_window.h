@@ -15,7 +15,7 @@ namespace s3native {
 
 struct PrefetchOptions {
   Access access = Access::kAuto;
-  uint64_t max_window = 64ull << 20;  // bytes ahead at most
+  uint64_t max_window = 64ull << 20;  // bytes ahead at most; below 128 KiB: none
   uint64_t max_block = 8ull << 20;    // bytes of one request ahead at most
   uint64_t connections = 8;           // that requests ahead may use beside each other
 };

@@ -4,11 +4,25 @@
 
 namespace s3native {
 
-Block::Block(ProcessMemory& memory, uint64_t start, uint64_t end, bool hinted)
+namespace {
+
+SlabPtr AllocateReserved(ProcessMemory& memory, uint64_t size) {
+  try {
+    return memory.pool->Allocate(size);
+  } catch (...) {
+    memory.budget->Release(SlabPool::SizeClass(size));
+    throw;
+  }
+}
+
+}  // namespace
+
+Block::Block(ProcessMemory& memory, uint64_t start, uint64_t end, uint64_t wanted)
     : start(start),
       end(end),
-      hinted(hinted),
-      slab(memory.pool->Allocate(end - start)),
+      hinted(wanted > 0),
+      slab(AllocateReserved(memory, end - start)),
+      wanted(wanted),
       budget_(*memory.budget) {}
 
 Block::~Block() { budget_.Release(SlabPool::SizeClass(end - start)); }
@@ -27,7 +41,7 @@ std::vector<Piece> ReadBlocks::Cover(uint64_t start, uint64_t end) const {
     if (block->start > start) pieces.push_back({start, block->start, nullptr});
     start = std::max(start, block->start);
     pieces.push_back({start, std::min(end, block->end), block});
-    start = block->end;
+    start = std::max(start, block->end);
     ++next;
   }
   return pieces;
@@ -42,17 +56,18 @@ uint64_t ReadBlocks::CoveredUntil(uint64_t start) const {
   return start;
 }
 
-bool ReadBlocks::Launch(GetRequest get, bool hinted) {
+bool ReadBlocks::Launch(GetRequest get, uint64_t wanted) {
   const uint64_t size = *get.range.end - get.range.start;
   // Whoever gets nothing reads without blocks: no stream needs one.
-  constexpr uint64_t kHoldsSomething = 1;
-  if (!memory_.budget->TryReserve(SlabPool::SizeClass(size), kHoldsSomething)) return false;
-  auto block = std::make_shared<Block>(memory_, get.range.start, *get.range.end, hinted);
-  get.destination = {block->slab->data(), size};
-  {
+  uint64_t holds = 1;
+  if (wanted > 0) {
     std::lock_guard lock(arrivals_->mutex);
-    blocks_.emplace(block->start, block);
+    holds = blocks_.size();
   }
+  if (!memory_.budget->TryReserve(SlabPool::SizeClass(size), holds)) return false;
+  auto block = std::make_shared<Block>(memory_, get.range.start, *get.range.end, wanted);
+  if (!Insert(block)) return true;
+  get.destination = {block->slab->data(), size};
   OperationPtr operation =
       store_.Get(get, [arrivals = arrivals_, block, size](const Result<GetResult>& result) {
         std::lock_guard lock(arrivals->mutex);
@@ -63,6 +78,16 @@ bool ReadBlocks::Launch(GetRequest get, bool hinted) {
       });
   std::lock_guard lock(arrivals_->mutex);
   if (block->state == Block::State::kInFlight) block->operation = std::move(operation);
+  return true;
+}
+
+// False when another thread was quicker.
+bool ReadBlocks::Insert(const BlockPtr& block) {
+  std::lock_guard lock(arrivals_->mutex);
+  const auto next = blocks_.lower_bound(block->start);
+  if (next != blocks_.end() && next->second->start < block->end) return false;
+  if (next != blocks_.begin() && std::prev(next)->second->end > block->start) return false;
+  blocks_.emplace_hint(next, block->start, block);
   return true;
 }
 
@@ -84,7 +109,7 @@ Result<bool> ReadBlocks::WaitFor(const BlockPtr& block, WaitLimit* limit) {
   return false;
 }
 
-void ReadBlocks::DropIf(const std::function<bool(const Block&)>& unwanted) {
+void ReadBlocks::DropIf(const std::function<bool(Block&)>& unwanted) {
   std::vector<BlockPtr> dropped;
   std::vector<OperationPtr> running;
   {
@@ -100,11 +125,6 @@ void ReadBlocks::DropIf(const std::function<bool(const Block&)>& unwanted) {
     }
   }
   for (const OperationPtr& operation : running) operation->Cancel();
-}
-
-bool ReadBlocks::empty() const {
-  std::lock_guard lock(arrivals_->mutex);
-  return blocks_.empty();
 }
 
 }  // namespace s3native

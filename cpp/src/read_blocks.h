@@ -22,16 +22,18 @@ class Block {
  public:
   enum class State { kInFlight, kReady, kFailed };
 
-  Block(ProcessMemory& memory, uint64_t start, uint64_t end, bool hinted);
+  // What it takes of the budget has been reserved, and is the block's from here on.
+  Block(ProcessMemory& memory, uint64_t start, uint64_t end, uint64_t wanted);
   ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
 
   const uint64_t start;
   const uint64_t end;
-  const bool hinted;  // kept until it has been read
+  const bool hinted;  // kept until as many bytes have been read as are wanted of it
   const SlabPtr slab;
   // Guarded by the set's mutex.
+  uint64_t wanted;
   State state = State::kInFlight;
   OperationPtr operation;
 
@@ -58,13 +60,14 @@ class ReadBlocks {
   std::vector<Piece> Cover(uint64_t start, uint64_t end) const;
   // How far blocks reach without a gap from `start` on; `start` when none holds it.
   uint64_t CoveredUntil(uint64_t start) const;
-  // Asks for the range of `get`, which no block may overlap; false when the budget is spent.
-  bool Launch(GetRequest get, bool hinted);
+  // Asks for the range of `get`, unless a block has some of it by now; false when the budget is
+  // spent. `wanted`: bytes of it that will be read for certain; a set that holds nothing is granted
+  // such a hint in any case.
+  bool Launch(GetRequest get, uint64_t wanted = 0);
   // Until the block has arrived. False: its request failed, and it is not in the set any more.
   Result<bool> WaitFor(const BlockPtr& block, WaitLimit* limit);
   // Forgets blocks; requests still under way are cancelled.
-  void DropIf(const std::function<bool(const Block&)>& unwanted);
-  bool empty() const;
+  void DropIf(const std::function<bool(Block&)>& unwanted);
 
  private:
   // What completions touch; shared with them so that they never outlive it.
@@ -73,6 +76,8 @@ class ReadBlocks {
     std::condition_variable arrived;
     int waiting = 0;
   };
+
+  bool Insert(const BlockPtr& block);
 
   ObjectStore& store_;
   ProcessMemory& memory_;

@@ -116,16 +116,24 @@ class ObjectReader : public Reader {
     uint64_t waited_us = 0;
   };
 
+  struct Hint {
+    uint64_t start = 0;
+    uint64_t end = 0;
+    uint64_t wanted = 0;  // bytes of it
+  };
+
   uint64_t EndOf(uint64_t start, uint64_t size) const;
   GetRequest RequestFor(uint64_t start, uint64_t end) const;
   Status Learn(const ObjectInfo& info);
   bool MayPrefetch() const;
   void ReadAhead(uint64_t from, uint64_t ahead);
   void LaunchHints();
+  void ForgetHints(uint64_t start, uint64_t end);
   std::vector<Piece> Spread(const std::vector<Piece>& pieces) const;
   Result<Gathered> Gather(uint64_t start, uint64_t end, std::byte* destination, ReadKind kind,
                           uint64_t ahead, WaitLimit* limit);
   Result<uint64_t> Arrived(Result<GetResult> got);
+  Result<Fetched> IntoSlab(uint64_t start, uint64_t end, ReadKind kind, const CallOptions& call);
   Result<Fetched> ViewOf(const BlockPtr& block, uint64_t start, uint64_t end, WaitLimit* limit);
   Result<uint64_t> Copy(const Piece& piece, std::byte* destination, WaitLimit* limit);
   uint64_t Plan(uint64_t start, uint64_t end);
@@ -139,7 +147,7 @@ class ObjectReader : public Reader {
   std::optional<uint64_t> size_;
   std::string etag_;
   std::optional<ObjectInfo> info_;
-  std::deque<ByteRange> hints_;  // not asked for yet
+  std::deque<Hint> hints_;  // not asked for yet
   ReadBlocks blocks_;
 };
 
@@ -204,28 +212,45 @@ void ObjectReader::ReadAhead(uint64_t from, uint64_t ahead) {
     // Not for the sake of a few bytes, unless they are the last.
     if (start >= target || (target - start < block_size / 2 && end != object_end)) return;
     end = blocks_.Cover(start, end).front().end;  // up to a hint
-    if (!blocks_.Launch(RequestFor(start, end), false)) return;
+    if (!blocks_.Launch(RequestFor(start, end))) return;
   }
 }
 
 void ObjectReader::LaunchHints() {
   while (MayPrefetch()) {
-    ByteRange next;
+    Hint next;
     {
       std::lock_guard lock(mutex_);
       if (hints_.empty()) return;
       next = hints_.front();
-      next.end = std::min(*next.end, *size_);
+      next.end = std::min(next.end, *size_);
       hints_.pop_front();
     }
-    if (next.start >= *next.end) continue;
-    for (const Piece& piece : blocks_.Cover(next.start, *next.end)) {
-      if (piece.block || blocks_.Launch(RequestFor(piece.start, piece.end), true)) continue;
+    if (next.start >= next.end) continue;
+    for (const Piece& piece : blocks_.Cover(next.start, next.end)) {
+      const uint64_t wanted = std::min(next.wanted, piece.end - piece.start);
+      if (piece.block || blocks_.Launch(RequestFor(piece.start, piece.end), wanted)) continue;
       std::lock_guard lock(mutex_);
-      hints_.push_front({piece.start, next.end});
+      hints_.push_front({piece.start, next.end, std::min(next.wanted, next.end - piece.start)});
       return;
     }
   }
+}
+
+// [start, end) has been read: what was to be kept for that is not needed any more.
+void ObjectReader::ForgetHints(uint64_t start, uint64_t end) {
+  const auto read_of = [&](uint64_t from, uint64_t to) {
+    return std::max(start, std::min(end, to)) - std::min(end, std::max(start, from));
+  };
+  blocks_.DropIf([&](Block& block) {
+    block.wanted -= std::min(block.wanted, read_of(block.start, block.end));
+    return block.hinted && block.wanted == 0;
+  });
+  std::lock_guard lock(mutex_);
+  std::erase_if(hints_, [&](Hint& hint) {
+    hint.wanted -= std::min(hint.wanted, read_of(hint.start, hint.end));
+    return hint.wanted == 0;
+  });
 }
 
 // Drops what a read of [start, end) shows not to be needed any more; how far to read ahead of it.
@@ -246,9 +271,11 @@ uint64_t ObjectReader::Plan(uint64_t start, uint64_t end) {
 
 Result<uint64_t> ObjectReader::Arrived(Result<GetResult> got) {
   if (!got.ok()) {
-    // Behind the end, where the size is not known.
-    if (got.error().code == ErrorCode::kRange) return uint64_t{0};
-    return std::move(got).error();
+    if (got.error().code != ErrorCode::kRange) return std::move(got).error();
+    if (!options_.size) return uint64_t{0};  // behind the end, which nobody knew
+    return ObjectError(ErrorCode::kPreconditionFailed, "GetObject", url_,
+                       url_.ToString() + " has fewer than the " + std::to_string(*options_.size) +
+                           " bytes it was opened with");
   }
   if (const Status same = Learn(got.value().info); !same.ok()) return same.error();
   return got.value().received;
@@ -309,8 +336,7 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
     gathered.size += got.value();
     if (got.value() < piece.end - piece.start) break;  // the object's end
   }
-  blocks_.DropIf(
-      [&](const Block& block) { return block.hinted && block.end > start && block.end <= end; });
+  ForgetHints(start, end);
   return gathered;
 }
 
@@ -341,41 +367,40 @@ Result<Fetched> ObjectReader::ViewOf(const BlockPtr& block, uint64_t start, uint
   view.slab = block->slab;
   view.offset = start - block->start;
   view.size = end - start;
+  ForgetHints(start, end);
   const uint64_t now_us = NowMicroseconds();
   std::lock_guard lock(mutex_);
   window_.OnServed(view.size, now_us - before_us, now_us);
   return view;
 }
 
-Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOptions& call) {
-  const uint64_t end = EndOf(start, size);
+Result<Fetched> ObjectReader::IntoSlab(uint64_t start, uint64_t end, ReadKind kind,
+                                       const CallOptions& call) {
   Fetched view;
-  if (end == start) return view;
-  WaitLimit limit(call, client_.config().total_timeout_s);
-  const std::vector<Piece> pieces = blocks_.Cover(start, end);
-  if (pieces.size() == 1 && pieces[0].block) {
-    Result<Fetched> there = ViewOf(pieces[0].block, start, end, &limit);
-    if (!there.ok() || there.value().slab) return there;
-  }
   view.slab = GetProcessMemory().pool->Allocate(end - start);
   const Result<uint64_t> got =
-      ReadAt(start, {view.slab->data(), static_cast<size_t>(end - start)}, ReadKind::kNext, call);
+      ReadAt(start, {view.slab->data(), static_cast<size_t>(end - start)}, kind, call);
   if (!got.ok()) return got.error();
   view.size = got.value();
   return view;
 }
 
+Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOptions& call) {
+  const uint64_t end = EndOf(start, size);
+  if (end == start) return Fetched();
+  const std::vector<Piece> pieces = blocks_.Cover(start, end);
+  if (pieces.size() > 1 || !pieces[0].block) return IntoSlab(start, end, ReadKind::kNext, call);
+  WaitLimit limit(call, client_.config().total_timeout_s);
+  Result<Fetched> there = ViewOf(pieces[0].block, start, end, &limit);
+  if (!there.ok() || there.value().slab) return there;
+  return IntoSlab(start, end, ReadKind::kAlone, call);
+}
+
 Result<Fetched> ObjectReader::ViewSome(uint64_t start, uint64_t size, const CallOptions& call) {
   const uint64_t end = EndOf(start, std::max<uint64_t>(size, 1));
-  if (end > start) {
-    const BlockPtr block = blocks_.Cover(start, start + 1).front().block;
-    if (block) {
-      WaitLimit limit(call, client_.config().total_timeout_s);
-      Result<Fetched> there = ViewOf(block, start, block->end, &limit);
-      if (!there.ok() || there.value().slab) return there;
-    }
-  }
-  return ViewAt(start, end - start, call);
+  if (end == start) return Fetched();
+  const BlockPtr block = blocks_.Cover(start, start + 1).front().block;
+  return ViewAt(start, (block ? block->end : end) - start, call);
 }
 
 uint64_t ObjectReader::PredictedRest(uint64_t start) const {
@@ -411,15 +436,27 @@ Result<uint64_t> ObjectReader::Size(const CallOptions& call) {
 }
 
 Status ObjectReader::WillNeed(const std::vector<ByteRange>& ranges, const CallOptions& call) {
-  const Result<CoalescePlan> plan = Coalesce(ranges, {kHintGap, client_.config().part_size});
+  const uint64_t part_size = client_.config().part_size;
+  const Result<CoalescePlan> plan = Coalesce(ranges, {kHintGap, part_size});
   if (!plan.ok()) return plan.error();
   if (options_.follow || plan.value().reads.empty()) return Ok();
+  std::vector<uint64_t> wanted(plan.value().reads.size());  // without the gaps
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const size_t read = plan.value().slices[i].read;
+    if (read != CoalescedSlice::kNoRead) wanted[read] += *ranges[i].end - ranges[i].start;
+  }
   if (!MayPrefetch()) {
     if (const Result<ObjectInfo> info = Info(call); !info.ok()) return info.error();
   }
   {
     std::lock_guard lock(mutex_);
-    hints_.insert(hints_.end(), plan.value().reads.begin(), plan.value().reads.end());
+    for (size_t i = 0; i < plan.value().reads.size(); ++i) {
+      const ByteRange& read = plan.value().reads[i];
+      for (uint64_t start = read.start; start < *read.end; start += part_size) {
+        const uint64_t end = std::min(start + part_size, *read.end);
+        hints_.push_back({start, end, std::min(wanted[i], end - start)});
+      }
+    }
   }
   LaunchHints();
   return Ok();

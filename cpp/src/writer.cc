@@ -1,11 +1,13 @@
 #include "s3native/writer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "checksum_text.h"
 #include "crc64.h"
@@ -19,6 +21,7 @@
 namespace s3native {
 namespace {
 
+constexpr char kReentrant[] = "reentrant call inside a file that is being written";
 // Parts in flight: as many as a put has.
 constexpr size_t kPartsInFlight = 16;
 
@@ -73,6 +76,29 @@ class ObjectWriter : public Writer {
   void Abort() override;
 
  private:
+  // One call at a time; but a wait that asks whether it is interrupted may be answered by a call.
+  class Turn {
+   public:
+    explicit Turn(ObjectWriter* writer)
+        : writer_(*writer), reentrant_(writer->owner_ == std::this_thread::get_id()) {
+      if (reentrant_) return;
+      writer_.mutex_.lock();
+      writer_.owner_ = std::this_thread::get_id();
+    }
+    ~Turn() {
+      if (reentrant_) return;
+      writer_.owner_ = std::thread::id();
+      writer_.mutex_.unlock();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    bool reentrant() const { return reentrant_; }
+
+   private:
+    ObjectWriter& writer_;
+    const bool reentrant_;
+  };
+
   uint64_t NextPartSize() const { return GrowingPartSize(next_number_, part_size_); }
   Status Take(ConstBytes data, WaitLimit* limit);
   Status Fill(ConstBytes* data, WaitLimit* limit);
@@ -92,6 +118,7 @@ class ObjectWriter : public Writer {
   const uint64_t part_size_;
   const bool checksum_;
   std::mutex mutex_;                         // held by each call
+  std::atomic<std::thread::id> owner_{};     // of the mutex
   std::unique_ptr<MultipartUpload> upload_;  // begun when there is more than one part
   std::unique_ptr<Buffer> buffer_;           // of the part that is being filled
   uint64_t filled_ = 0;
@@ -120,13 +147,14 @@ Status ObjectWriter::Reserve(uint64_t size, WaitLimit* limit) {
   MemoryBudget& budget = *GetProcessMemory().budget;
   while (true) {
     const uint64_t seen = budget.release_count();
-    uint64_t held = buffer_ ? buffer_->reserved : 0;
+    uint64_t coming_back = 0;
     {
       std::lock_guard lock(sending_->mutex);
       if (sending_->error) return *sending_->error;
-      held += sending_->buffered;
+      coming_back = sending_->buffered;
     }
-    if (budget.TryReserve(size, held)) return Ok();
+    // A writer that has nothing under way waits for nobody: others may be waiting for it.
+    if (budget.TryReserve(size, coming_back)) return Ok();
     budget.WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
     if (const std::optional<Error>& expired = limit->Expired()) return *expired;
   }
@@ -193,7 +221,13 @@ Status ObjectWriter::MakeRoom(uint64_t wanted, WaitLimit* limit) {
     size = std::min(size, std::max(larger, filled_ + wanted));
   }
   if (Status granted = Reserve(SlabPool::SizeClass(size), limit); !granted.ok()) return granted;
-  auto larger = std::make_unique<Buffer>(size);
+  std::unique_ptr<Buffer> larger;
+  try {
+    larger = std::make_unique<Buffer>(size);
+  } catch (...) {
+    GetProcessMemory().budget->Release(SlabPool::SizeClass(size));
+    throw;
+  }
   if (filled_ > 0) std::memcpy(larger->slab->data(), buffer_->slab->data(), filled_);
   buffer_ = std::move(larger);
   return Ok();
@@ -245,7 +279,8 @@ Status ObjectWriter::CheckUsable() {
 }
 
 Status ObjectWriter::Write(ConstBytes data, const CallOptions& call) {
-  std::lock_guard lock(mutex_);
+  const Turn turn(this);
+  if (turn.reentrant()) return InvalidArgument(kReentrant);
   if (Status usable = CheckUsable(); !usable.ok()) return usable;
   WaitLimit limit(call, client_.config().total_timeout_s);
   Status taken = Take(data, &limit);
@@ -272,7 +307,8 @@ Result<PutResult> ObjectWriter::Finish(const CallOptions& call) {
 }
 
 Result<PutResult> ObjectWriter::Close(const CallOptions& call) {
-  std::lock_guard lock(mutex_);
+  const Turn turn(this);
+  if (turn.reentrant()) return InvalidArgument(kReentrant);
   if (Status usable = CheckUsable(); !usable.ok()) {
     Discard(usable.error());
     return usable.error();
@@ -302,8 +338,15 @@ void ObjectWriter::Discard(const Error& error) {
 }
 
 void ObjectWriter::Abort() {
-  std::lock_guard lock(mutex_);
-  if (!closed_) Discard(InvalidArgument("the writer of " + url_.ToString() + " was aborted"));
+  const Error error = InvalidArgument("the writer of " + url_.ToString() + " was aborted");
+  const Turn turn(this);
+  if (!turn.reentrant()) {
+    if (!closed_) Discard(error);
+    return;
+  }
+  // The call that asks whether it is interrupted ends with this.
+  std::lock_guard lock(sending_->mutex);
+  if (!sending_->error) sending_->error = error;
 }
 
 }  // namespace

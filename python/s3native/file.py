@@ -101,7 +101,13 @@ def open_object(client: Client, url: str, mode: str, options: OpenOptions) -> An
         return io.TextIOWrapper(reader, **text) if is_text else reader
     settings = put_settings(given | {"if_none_match": kind == "x"})
     writer = ObjectWriter(client, url, kind + "b", settings, buffering)
-    return TextWriter(writer, **text) if is_text else writer
+    if not is_text:
+        return writer
+    try:
+        return TextWriter(writer, **text)
+    except BaseException:
+        writer.abort()
+        raise
 
 
 def _parse_mode(mode: str) -> tuple[str, bool]:
@@ -189,12 +195,12 @@ class ObjectReader(io.BufferedIOBase):
     def readview(self, size: int = -1) -> memoryview:
         """Up to `size` bytes at the cursor (default: all) as a view of the engine's memory.
 
-        Not copied where they came in one request. The memory returns to the pool when the last
-        view dies.
+        Not copied where they came in one request, and read-only: others may read the same memory.
+        It returns to the pool when the last view dies.
         """
         if size < 0:
             size = max(0, self.size - self.tell())
-        return memoryview(self._cursor.view(size))
+        return memoryview(self._cursor.view(size)).toreadonly()
 
     def will_need(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Ask ahead for ranges, half-open, that will be read, in whatever order.
@@ -253,16 +259,21 @@ class _Opener:
 
 
 class RawWriter(io.RawIOBase):
-    """The end of an engine's writer; a forked child has none."""
+    """The end of an engine's writer; a forked child has none.
+
+    `write` is the engine's own method, while there is one: an interrupt that came in between would
+    leave it open whether the bytes were taken.
+    """
 
     closed = False
+    _engine: _core.Writer | None = None
 
     def __init__(self, client: Client, url: str, mode: str, options: dict[str, Any]) -> None:
         self.name = url
         self.mode = mode
         self.result: PutResult | None = None
-        self._position = 0
-        self._engine: _core.Writer | None = _core.Writer(client._engine, url, **options)
+        self._engine = _core.Writer(client._engine, url, **options)
+        vars(self)["write"] = self._engine.write
         _writers.add(self)
 
     @property
@@ -272,30 +283,22 @@ class RawWriter(io.RawIOBase):
 
     def forget_engine(self) -> None:
         """In a forked child: it is kept, not torn down, and never closed here."""
-        _parents.append(self._engine)
-        self._engine = None
+        _parents.append(self._take_engine())
 
     def writable(self) -> bool:
         self._checked()
         return True
 
     def tell(self) -> int:
-        self._checked()
-        return self._position
+        return self._checked().tell()
 
     def write(self, data: BufferLike, /) -> int:
-        self._checked()
-        if self._engine is None:
-            raise ValueError(f"{self.name} is being written by the parent process")
-        self._engine.write(data)
-        size = memoryview(data).nbytes
-        self._position += size
-        return size
+        return self._checked().write(data)
 
     def close(self) -> None:
         if self.closed:
             return
-        engine, self._engine = self._engine, None
+        engine = self._take_engine()
         try:
             if engine is not None:
                 self.result = PutResult(**engine.close())
@@ -307,7 +310,7 @@ class RawWriter(io.RawIOBase):
         """Close, and nothing of what was written becomes visible."""
         if self.closed:
             return
-        engine, self._engine = self._engine, None
+        engine = self._take_engine()
         super().close()
         self.closed = True
         if engine is not None:
@@ -316,12 +319,73 @@ class RawWriter(io.RawIOBase):
     def __del__(self) -> None:
         self.abort()
 
-    def _checked(self) -> None:
+    def _take_engine(self) -> _core.Writer | None:
+        engine, self._engine = self._engine, None
+        vars(self).pop("write", None)
+        return engine
+
+    def _checked(self) -> _core.Writer:
         if self.closed:
             raise ValueError(_CLOSED)
+        if self._engine is None:
+            raise ValueError(f"{self.name} is being written by the parent process")
+        return self._engine
 
 
-class ObjectWriter(io.BufferedWriter):
+class _Atomic:
+    """What files that are written have in common: all of the object appears, or nothing."""
+
+    if TYPE_CHECKING:  # of io's classes
+        closed: bool
+
+        def flush(self) -> None: ...
+
+    @property
+    def _raw(self) -> RawWriter:
+        raise NotImplementedError
+
+    @property
+    def result(self) -> PutResult | None:
+        """What the server says about the object; None before `close`."""
+        return self._raw.result
+
+    def close(self) -> None:
+        """Send the rest and make the object visible; closing again does nothing."""
+        if self.closed:
+            return
+        try:
+            self.flush()
+        except BaseException:  # io's own close would go on, and make a part visible
+            self.abort()
+            raise
+        super().close()  # type: ignore[misc]
+
+    def abort(self) -> None:
+        """Close, and nothing of what was written becomes visible; does nothing when closed."""
+        self._raw.abort()
+
+    def __exit__(self, kind: Any, *exception: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def __del__(self) -> None:
+        try:
+            raw = self._raw
+        except (AttributeError, ValueError):  # detached
+            return
+        if raw is None or raw.closed:  # None: it could not be opened
+            return
+        if raw.is_ours:
+            warnings.warn(f"unclosed file {self!r}: aborted", ResourceWarning, 2, source=self)
+        raw.abort()
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        raise TypeError("a file that is being written cannot be pickled")
+
+
+class ObjectWriter(_Atomic, io.BufferedWriter):
     """An object as a binary file to write; made by `Client.open`.
 
     Everything of `io.BufferedWriter`. Parts are sent while more is written; the object appears,
@@ -339,81 +403,24 @@ class ObjectWriter(io.BufferedWriter):
         super().__init__(RawWriter(client, url, mode, options), buffering)
 
     @property
-    def result(self) -> PutResult | None:
-        """What the server says about the object; None before `close`."""
-        return self.raw.result
-
-    def close(self) -> None:
-        """Send the rest and make the object visible; closing again does nothing."""
-        if not self.closed:
-            _flush(self)
-            super().close()
-
-    def abort(self) -> None:
-        """Close, and nothing of what was written becomes visible; does nothing when closed."""
-        self.raw.abort()
-
-    def __exit__(self, kind: Any, *exception: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
-
-    def __del__(self) -> None:
-        _abort_unclosed(self, self.raw)
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        raise TypeError("a file that is being written cannot be pickled")
+    def _raw(self) -> RawWriter:
+        return self.raw
 
     def __repr__(self) -> str:
         return f"<s3native.ObjectWriter {self.raw.name!r}{', closed' if self.closed else ''}>"
 
 
-class TextWriter(io.TextIOWrapper):
-    """An `ObjectWriter` of text. Aborted as that is, with all that it still holds."""
+class TextWriter(_Atomic, io.TextIOWrapper):
+    """An `ObjectWriter` of text: it appears or is aborted as that is, with all that it still holds.
+
+    Everything of `io.TextIOWrapper`.
+    """
 
     buffer: ObjectWriter
 
     @property
-    def result(self) -> PutResult | None:
-        """What the server says about the object; None before `close`."""
-        return self.buffer.result
-
-    def abort(self) -> None:
-        """Close, and nothing of what was written becomes visible; does nothing when closed."""
-        self.buffer.abort()
-
-    def close(self) -> None:
-        """Send the rest and make the object visible; closing again does nothing."""
-        if not self.closed:
-            _flush(self)
-            super().close()
-
-    def __exit__(self, kind: Any, *exception: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
-
-    def __del__(self) -> None:
-        _abort_unclosed(self, self.buffer.raw)
-
-
-def _flush(file: ObjectWriter | TextWriter) -> None:
-    """Python's own close would go on, and make a part visible, where this is interrupted."""
-    try:
-        file.flush()
-    except BaseException:
-        file.abort()
-        raise
-
-
-def _abort_unclosed(file: Any, raw: RawWriter) -> None:
-    if raw.closed:
-        return
-    if raw.is_ours:
-        warnings.warn(f"unclosed file {file!r}: aborted", ResourceWarning, 2, source=file)
-    raw.abort()
+    def _raw(self) -> RawWriter:
+        return self.buffer.raw
 
 
 def _pin_readers() -> None:

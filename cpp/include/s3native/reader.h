@@ -24,7 +24,8 @@ struct ReaderOptions {
                                  // answer's pins all later reads
   std::string version_id;
   Access access = Access::kAuto;
-  std::optional<uint64_t> readahead;  // bytes ahead at most; absent: a quarter of memory_limit
+  std::optional<uint64_t> readahead;  // bytes ahead at most, below 128 KiB none; absent: a quarter
+                                      // of memory_limit
   bool follow = false;  // the object grows: nothing is pinned, and its end is asked for each time
 };
 
