@@ -42,6 +42,8 @@ FILES = (
     "test_threads.py",
     "test_processes.py",
     "test_fork.py",
+    "test_file_reader.py",
+    "test_file_writer.py",
 )
 
 

@@ -1,6 +1,6 @@
 import datetime
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, final
 
 __version__: str
 
@@ -78,6 +78,7 @@ class Reader:
     def size(self) -> int: ...
     def info(self) -> ObjectInfo: ...
 
+@final
 class Cursor:
     def __new__(
         cls, opener: Callable[[], Reader], buffer_size: int, position: int, /
