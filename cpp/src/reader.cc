@@ -206,13 +206,15 @@ void ObjectReader::ReadAhead(uint64_t from, uint64_t ahead) {
     block_size = window_.block_size();
   }
   const uint64_t target = std::min(object_end, from + std::min(ahead, UINT64_MAX - from));
-  while (true) {
-    const uint64_t start = blocks_.CoveredUntil(from);
+  // Never back: another thread may drop what this one has just asked for.
+  for (uint64_t start = from;;) {
+    start = blocks_.CoveredUntil(start);
     uint64_t end = std::min(object_end, start + block_size);
     // Not for the sake of a few bytes, unless they are the last.
     if (start >= target || (target - start < block_size / 2 && end != object_end)) return;
     end = blocks_.Cover(start, end).front().end;  // up to a hint
     if (!blocks_.Launch(RequestFor(start, end))) return;
+    start = end;
   }
 }
 
