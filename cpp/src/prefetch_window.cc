@@ -72,9 +72,9 @@ void PrefetchWindow::Judge(uint64_t elapsed_us) {
   old_bytes_ = window_;
 }
 
-uint64_t PrefetchWindow::block_size() const {
-  const uint64_t least = std::min({kMinBlock, options_.max_block, std::max<uint64_t>(ahead_, 1)});
-  return std::clamp(ahead_ / options_.connections, least, options_.max_block);
+uint64_t PrefetchWindow::BlockSizeOf(uint64_t ahead) const {
+  const uint64_t least = std::min({kMinBlock, options_.max_block, std::max<uint64_t>(ahead, 1)});
+  return std::clamp(ahead / options_.connections, least, options_.max_block);
 }
 
 }  // namespace s3native

@@ -33,7 +33,8 @@ class PrefetchWindow {
   // the network.
   void OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us);
   // Bytes of one request ahead: all connections are used before requests grow.
-  uint64_t block_size() const;
+  uint64_t block_size() const { return BlockSizeOf(ahead_); }
+  uint64_t BlockSizeOf(uint64_t ahead) const;
   uint64_t window() const { return window_; }
 
  private:

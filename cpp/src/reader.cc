@@ -203,7 +203,7 @@ void ObjectReader::ReadAhead(uint64_t from, uint64_t ahead) {
   {
     std::lock_guard lock(mutex_);
     object_end = *size_;
-    block_size = window_.block_size();
+    block_size = window_.BlockSizeOf(ahead);
   }
   const uint64_t target = std::min(object_end, from + std::min(ahead, UINT64_MAX - from));
   // Never back: another thread may drop what this one has just asked for.
