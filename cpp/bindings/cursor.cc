@@ -18,7 +18,9 @@ constexpr char kClosed[] = "I/O operation on closed file";
 class Cursor {
  public:
   Cursor(py::object opener, uint64_t buffer_size, uint64_t position)
-      : opener_(std::move(opener)), buffer_size_(buffer_size), position_(position) {}
+      : opener_(std::move(opener)),
+        buffer_size_(std::max<uint64_t>(buffer_size, 1)),
+        position_(position) {}
 
   uint64_t position() const { return position_; }
   bool closed() const { return closed_; }
@@ -46,7 +48,10 @@ class Cursor {
   const std::byte* AtHand(uint64_t size) const {
     return busy_ || closed_ || size > Available() ? nullptr : At();
   }
-  size_t AvailableAtHand() const { return static_cast<size_t>(Available()); }
+  uint64_t Available() const {
+    const bool inside = position_ >= window_start_ && position_ < window_end_;
+    return inside ? window_end_ - position_ : 0;
+  }
   void Advance(uint64_t size) { position_ += size; }
 
   py::bytes Read(int64_t size);
@@ -91,10 +96,6 @@ class Cursor {
     reader();
     return *reader_.cast<PyReader&>().reader;
   }
-  uint64_t Available() const {
-    const bool inside = position_ >= window_start_ && position_ < window_end_;
-    return inside ? window_end_ - position_ : 0;
-  }
   const std::byte* At() const { return window_ + (position_ - window_start_); }
   void DropWindow() {
     slab_ = nullptr;
@@ -134,9 +135,9 @@ class Cursor {
 // To where the cursor is; false at the object's end.
 bool Cursor::MoveWindow() {
   Reader& engine = this->engine();
-  const uint64_t size = std::max<uint64_t>(buffer_size_, 1);
   DropWindow();
-  Fetched view = WithoutGil([&] { return engine.ViewSome(position_, size, Interruptible()); });
+  Fetched view =
+      WithoutGil([&] { return engine.ViewSome(position_, buffer_size_, Interruptible()); });
   if (view.size == 0) return false;
   slab_ = std::move(view.slab);
   window_ = slab_->data() + view.offset;
@@ -209,8 +210,7 @@ py::bytes Cursor::ReadSome(int64_t size) {
   CheckOpen();
   const Turn turn(this);
   if (Available() == 0 && size != 0) MoveWindow();
-  const uint64_t most =
-      size < 0 ? std::max<uint64_t>(buffer_size_, 1) : static_cast<uint64_t>(size);
+  const uint64_t most = size < 0 ? buffer_size_ : static_cast<uint64_t>(size);
   GrowingBytes out(std::min(most, Available()));
   return out.Take(CopyTo(out.From(0)));
 }
@@ -247,7 +247,7 @@ py::bytes Cursor::Peek() {
   CheckOpen();
   const Turn turn(this);
   if (Available() == 0) MoveWindow();
-  const uint64_t size = std::min(Available(), std::max<uint64_t>(buffer_size_, 1));
+  const uint64_t size = std::min(Available(), buffer_size_);
   return {size > 0 ? reinterpret_cast<const char*>(At()) : "", size};
 }
 
@@ -342,7 +342,7 @@ PyObject* Read(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
 
 PyObject* Line(Cursor* cursor) {
   if (const std::byte* data = cursor->AtHand(1)) {
-    const auto size = cursor->AvailableAtHand();
+    const auto size = static_cast<size_t>(cursor->Available());
     if (const void* end = std::memchr(data, '\n', size))
       return BytesOf(cursor, data, static_cast<const std::byte*>(end) - data + 1);
   }

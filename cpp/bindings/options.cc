@@ -8,7 +8,7 @@ namespace s3native::python {
 namespace {
 
 template <typename T>
-void Read(const py::dict& options, const char* name, std::optional<T>* out) {
+void ReadOption(const py::dict& options, const char* name, std::optional<T>* out) {
   if (!options.contains(name) || options[name].is_none()) return;
   try {
     *out = options[name].cast<T>();
@@ -19,9 +19,9 @@ void Read(const py::dict& options, const char* name, std::optional<T>* out) {
 }
 
 template <typename T>
-void Read(const py::dict& options, const char* name, T* out) {
+void ReadOption(const py::dict& options, const char* name, T* out) {
   std::optional<T> value;
-  Read(options, name, &value);
+  ReadOption(options, name, &value);
   if (value) *out = std::move(*value);
 }
 
@@ -30,7 +30,7 @@ template <typename T>
 void ReadChoice(const py::dict& options, const char* name,
                 std::initializer_list<std::pair<const char*, T>> choices, std::optional<T>* out) {
   std::string text;
-  Read(options, name, &text);
+  ReadOption(options, name, &text);
   if (text.empty()) return;
   std::string known;
   for (const auto& [choice, value] : choices) {
@@ -151,29 +151,29 @@ std::string MaskProxy(const std::string& proxy) {
 
 ConfigOptions ConfigOptionsFrom(const py::dict& options) {
   ConfigOptions out;
-  Read(options, "endpoint", &out.endpoint);
-  Read(options, "region", &out.region);
-  Read(options, "profile", &out.profile);
+  ReadOption(options, "endpoint", &out.endpoint);
+  ReadOption(options, "region", &out.region);
+  ReadOption(options, "profile", &out.profile);
   ReadCredentials(options, &out);
   ReadChoice<Addressing>(
       options, "addressing",
       {{"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}},
       &out.addressing);
-  Read(options, "use_https", &out.use_https);
-  Read(options, "verify_ssl", &out.verify_ssl);
-  Read(options, "ca_bundle", &out.ca_bundle);
-  Read(options, "proxy", &out.proxy);
-  Read(options, "no_proxy", &out.no_proxy);
-  Read(options, "part_size", &out.part_size);
-  Read(options, "throughput_target_gbps", &out.throughput_target_gbps);
-  Read(options, "max_connections", &out.max_connections);
-  Read(options, "memory_limit", &out.memory_limit);
-  Read(options, "event_loops", &out.event_loops);
-  Read(options, "connect_timeout_ms", &out.connect_timeout_ms);
-  Read(options, "first_byte_timeout_s", &out.first_byte_timeout_s);
-  Read(options, "stall_timeout_s", &out.stall_timeout_s);
-  Read(options, "total_timeout_s", &out.total_timeout_s);
-  Read(options, "max_attempts", &out.max_attempts);
+  ReadOption(options, "use_https", &out.use_https);
+  ReadOption(options, "verify_ssl", &out.verify_ssl);
+  ReadOption(options, "ca_bundle", &out.ca_bundle);
+  ReadOption(options, "proxy", &out.proxy);
+  ReadOption(options, "no_proxy", &out.no_proxy);
+  ReadOption(options, "part_size", &out.part_size);
+  ReadOption(options, "throughput_target_gbps", &out.throughput_target_gbps);
+  ReadOption(options, "max_connections", &out.max_connections);
+  ReadOption(options, "memory_limit", &out.memory_limit);
+  ReadOption(options, "event_loops", &out.event_loops);
+  ReadOption(options, "connect_timeout_ms", &out.connect_timeout_ms);
+  ReadOption(options, "first_byte_timeout_s", &out.first_byte_timeout_s);
+  ReadOption(options, "stall_timeout_s", &out.stall_timeout_s);
+  ReadOption(options, "total_timeout_s", &out.total_timeout_s);
+  ReadOption(options, "max_attempts", &out.max_attempts);
   ReadChoice<RetryMode>(options, "retry_mode",
                         {{"standard", RetryMode::kStandard},
                          {"adaptive", RetryMode::kAdaptive},
@@ -224,16 +224,16 @@ py::dict DescribeConfig(const Config& config) {
 
 PutOptions PutOptionsFrom(const py::dict& options) {
   PutOptions out;
-  Read(options, "if_none_match", &out.if_none_match);
-  Read(options, "if_match", &out.if_match);
-  Read(options, "content_type", &out.content_type);
-  Read(options, "content_encoding", &out.content_encoding);
-  Read(options, "cache_control", &out.cache_control);
-  Read(options, "storage_class", &out.storage_class);
-  Read(options, "server_side_encryption", &out.server_side_encryption);
-  Read(options, "sse_kms_key_id", &out.sse_kms_key_id);
-  Read(options, "metadata", &out.metadata);
-  Read(options, "tags", &out.tags);
+  ReadOption(options, "if_none_match", &out.if_none_match);
+  ReadOption(options, "if_match", &out.if_match);
+  ReadOption(options, "content_type", &out.content_type);
+  ReadOption(options, "content_encoding", &out.content_encoding);
+  ReadOption(options, "cache_control", &out.cache_control);
+  ReadOption(options, "storage_class", &out.storage_class);
+  ReadOption(options, "server_side_encryption", &out.server_side_encryption);
+  ReadOption(options, "sse_kms_key_id", &out.sse_kms_key_id);
+  ReadOption(options, "metadata", &out.metadata);
+  ReadOption(options, "tags", &out.tags);
   return out;
 }
 

@@ -18,32 +18,28 @@ Access AccessFrom(const std::string& name) {
                         py::repr(py::str(name)).cast<std::string>());
 }
 
-PyReader Open(std::shared_ptr<Client> client, const std::string& url, std::optional<uint64_t> size,
-              const std::string& etag, const std::string& version_id, const std::string& access,
-              std::optional<uint64_t> readahead, bool follow) {
+PyReader OpenReader(std::shared_ptr<Client> client, const std::string& url,
+                    std::optional<uint64_t> size, const std::string& etag,
+                    const std::string& version_id, const std::string& access,
+                    std::optional<uint64_t> readahead, bool follow) {
   const S3Url parsed = ObjectUrl(url);
   ReaderOptions options{size, etag, version_id, AccessFrom(access), readahead, follow};
   std::unique_ptr<Reader> reader = Unwrap(client->OpenReader(parsed, std::move(options)));
   return {std::move(client), parsed.bucket, std::move(reader)};
 }
 
-uint64_t ReadInto(PyReader& self, uint64_t start, const py::object& buffer) {
+uint64_t PreadInto(PyReader& self, uint64_t start, const py::object& buffer) {
   const BorrowedBuffer borrowed(buffer, true, "buffer");
   return WithoutGil([&] {
     return self.reader->ReadAt(start, borrowed.writable(), ReadKind::kAlone, Interruptible());
   });
 }
 
-py::bytes Read(PyReader& self, uint64_t start, uint64_t size) {
+py::bytes Pread(PyReader& self, uint64_t start, uint64_t size) {
   GrowingBytes out(size);
   const uint64_t got = WithoutGil(
       [&] { return self.reader->ReadAt(start, out.From(0), ReadKind::kAlone, Interruptible()); });
   return out.Take(got);
-}
-
-Buffer View(PyReader& self, uint64_t start, uint64_t size) {
-  Fetched view = WithoutGil([&] { return self.reader->ViewAt(start, size, Interruptible()); });
-  return {std::move(view.slab), view.offset, view.size};
 }
 
 void WillNeed(PyReader& self, const py::iterable& ranges) {
@@ -87,11 +83,10 @@ uint64_t ReadRest(Reader& reader, uint64_t start, GrowingBytes* out, uint64_t go
 void BindReader(py::module_& module) {
   using namespace pybind11::literals;  // NOLINT(google-build-using-namespace): pybind11's own idiom
   py::class_<PyReader>(module, "Reader")
-      .def(py::init(&Open), "client"_a, "url"_a, "size"_a, "etag"_a, "version_id"_a, "access"_a,
-           "readahead"_a, "follow"_a)
-      .def("pread_into", &ReadInto, "start"_a, "buffer"_a)
-      .def("pread", &Read, "start"_a, "size"_a)
-      .def("view", &View, "start"_a, "size"_a)
+      .def(py::init(&OpenReader), "client"_a, "url"_a, "size"_a, "etag"_a, "version_id"_a,
+           "access"_a, "readahead"_a, "follow"_a)
+      .def("pread_into", &PreadInto, "start"_a, "buffer"_a)
+      .def("pread", &Pread, "start"_a, "size"_a)
       .def("will_need", &WillNeed, "ranges"_a)
       .def("pins",
            [](const PyReader& self) {

@@ -44,8 +44,8 @@ class PyWriter {
   uint64_t size_ = 0;
 };
 
-PyWriter Open(std::shared_ptr<Client> client, const std::string& url, const py::dict& object,
-              uint64_t part_size, std::optional<bool> checksum) {
+PyWriter OpenWriter(std::shared_ptr<Client> client, const std::string& url, const py::dict& object,
+                    uint64_t part_size, std::optional<bool> checksum) {
   auto writer =
       Unwrap(client->OpenWriter(ObjectUrl(url), {PutOptionsFrom(object), part_size, checksum}));
   return {std::move(client), std::move(writer)};
@@ -56,7 +56,7 @@ PyWriter Open(std::shared_ptr<Client> client, const std::string& url, const py::
 void BindWriter(py::module_& module) {
   using namespace pybind11::literals;  // NOLINT(google-build-using-namespace): pybind11's own idiom
   py::class_<PyWriter>(module, "Writer")
-      .def(py::init(&Open), "client"_a, "url"_a, "object"_a, "part_size"_a, "checksum"_a)
+      .def(py::init(&OpenWriter), "client"_a, "url"_a, "object"_a, "part_size"_a, "checksum"_a)
       .def("write", &PyWriter::Write, "data"_a)
       .def("tell", &PyWriter::Tell)
       .def("close", &PyWriter::Close)

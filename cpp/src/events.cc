@@ -1,9 +1,8 @@
 #include "s3native/events.h"
 
-#include <unistd.h>
-
 #include <utility>
 
+#include "per_process.h"
 #include "s3native/stats.h"
 
 namespace s3native {
@@ -11,11 +10,6 @@ namespace {
 
 std::atomic<LogLevel> log_level{LogLevel::kOff};
 std::atomic<bool> requests_recorded{false};
-
-struct QueueOfProcess {
-  pid_t pid;
-  EventQueue queue;
-};
 
 }  // namespace
 
@@ -61,17 +55,9 @@ void EventQueue::Wake() {
   arrived_.notify_one();
 }
 
-// A forked child's copy of the mutex may be locked by a thread that it does not have.
 EventQueue& GetEventQueue() {
-  static std::atomic<QueueOfProcess*> current{nullptr};
-  const pid_t pid = getpid();
-  QueueOfProcess* mine = current.load();
-  while (mine == nullptr || mine->pid != pid) {
-    auto* fresh = new QueueOfProcess{pid, {}};
-    if (current.compare_exchange_strong(mine, fresh)) return fresh->queue;
-    delete fresh;
-  }
-  return mine->queue;
+  static PerProcess<EventQueue> queues;
+  return queues.Get([] { return EventQueue(); });
 }
 
 void SetLogLevel(LogLevel level) { log_level.store(level, std::memory_order_relaxed); }

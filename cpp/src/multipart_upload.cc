@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include "checksum_text.h"
+#include "crc64.h"
 #include "md5.h"
 
 namespace s3native {
@@ -179,7 +181,21 @@ Result<std::unique_ptr<MultipartUpload>> MultipartUpload::Begin(std::shared_ptr<
   return upload;
 }
 
-Result<PutResult> MultipartUpload::Complete(CompleteUploadRequest complete, WaitLimit* limit) {
+UploadPartRequest MultipartUpload::NextPart(ConstBytes body) {
+  UploadPartRequest part{create_.url, upload_id_, ++part_count_, body, ""};
+  if (!create_.crc64nvme) return part;
+  const uint64_t crc = Crc64Nvme(body.data, body.size);
+  crc64nvme_ = CombineCrc64Nvme(crc64nvme_, crc, body.size);
+  part.checksum_crc64nvme = Crc64ToBase64(crc);
+  return part;
+}
+
+Result<PutResult> MultipartUpload::Complete(std::vector<CompletedPart> parts, uint64_t object_size,
+                                            WaitLimit* limit) {
+  CompleteUploadRequest complete;
+  complete.parts = std::move(parts);
+  complete.object_size = object_size;
+  if (create_.crc64nvme) complete.checksum_crc64nvme = Crc64ToBase64(crc64nvme_);
   complete.url = create_.url;
   complete.upload_id = upload_id_;
   complete.options.if_none_match = create_.options.if_none_match;

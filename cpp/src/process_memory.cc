@@ -1,8 +1,6 @@
 #include "process_memory.h"
 
-#include <unistd.h>
-
-#include <atomic>
+#include "per_process.h"
 
 namespace s3native {
 namespace {
@@ -10,25 +8,28 @@ namespace {
 // Until a client's configuration says otherwise.
 constexpr uint64_t kInitialLimit = 1ull << 30;
 
-struct Generation {
-  pid_t pid;
-  ProcessMemory memory;
-};
-
 }  // namespace
 
 ProcessMemory& GetProcessMemory() {
-  static std::atomic<Generation*> current{nullptr};
-  const pid_t pid = getpid();
-  Generation* mine = current.load();
-  while (mine == nullptr || mine->pid != pid) {
-    auto* fresh = new Generation{
-        pid,
-        {std::make_shared<SlabPool>(kInitialLimit), std::make_unique<MemoryBudget>(kInitialLimit)}};
-    if (current.compare_exchange_strong(mine, fresh)) return fresh->memory;
-    delete fresh;
-  }
-  return mine->memory;
+  static PerProcess<ProcessMemory> memories;
+  return memories.Get([] {
+    return ProcessMemory{std::make_shared<SlabPool>(kInitialLimit),
+                         std::make_unique<MemoryBudget>(kInitialLimit)};
+  });
+}
+
+std::unique_ptr<ReservedSlab> ReservedSlab::TryAllocate(ProcessMemory& memory, uint64_t size,
+                                                        uint64_t stream_holds) {
+  std::unique_ptr<ReservedSlab> made(new ReservedSlab(*memory.budget, size));
+  const uint64_t wanted = SlabPool::SizeClass(size);
+  if (!memory.budget->TryReserve(wanted, stream_holds)) return nullptr;
+  made->reserved_ = wanted;
+  made->slab_ = memory.pool->Allocate(size);
+  return made;
+}
+
+ReservedSlab::~ReservedSlab() {
+  if (reserved_ != 0) budget_.Release(reserved_);
 }
 
 }  // namespace s3native

@@ -17,4 +17,28 @@ struct ProcessMemory {
 
 ProcessMemory& GetProcessMemory();
 
+// Pool memory that counts against the budget for as long as this lives.
+class ReservedSlab {
+ public:
+  // Null when the budget does not grant it: see MemoryBudget::TryReserve.
+  static std::unique_ptr<ReservedSlab> TryAllocate(ProcessMemory& memory, uint64_t size,
+                                                   uint64_t stream_holds);
+  ~ReservedSlab();
+  ReservedSlab(const ReservedSlab&) = delete;
+  ReservedSlab& operator=(const ReservedSlab&) = delete;
+
+  const SlabPtr& slab() const { return slab_; }
+  std::byte* data() const { return slab_->data(); }
+  uint64_t size() const { return size_; }          // asked for
+  uint64_t reserved() const { return reserved_; }  // of the budget
+
+ private:
+  ReservedSlab(MemoryBudget& budget, uint64_t size) : budget_(budget), size_(size) {}
+
+  MemoryBudget& budget_;
+  const uint64_t size_;
+  uint64_t reserved_ = 0;
+  SlabPtr slab_;
+};
+
 }  // namespace s3native

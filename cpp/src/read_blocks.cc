@@ -4,29 +4,6 @@
 
 namespace s3native {
 
-namespace {
-
-SlabPtr AllocateReserved(ProcessMemory& memory, uint64_t size) {
-  try {
-    return memory.pool->Allocate(size);
-  } catch (...) {
-    memory.budget->Release(SlabPool::SizeClass(size));
-    throw;
-  }
-}
-
-}  // namespace
-
-Block::Block(ProcessMemory& memory, uint64_t start, uint64_t end, uint64_t wanted)
-    : start(start),
-      end(end),
-      hinted(wanted > 0),
-      slab(AllocateReserved(memory, end - start)),
-      wanted(wanted),
-      budget_(*memory.budget) {}
-
-Block::~Block() { budget_.Release(SlabPool::SizeClass(end - start)); }
-
 std::vector<Piece> ReadBlocks::Cover(uint64_t start, uint64_t end) const {
   std::vector<Piece> pieces;
   std::lock_guard lock(arrivals_->mutex);
@@ -64,10 +41,12 @@ bool ReadBlocks::Launch(GetRequest get, uint64_t wanted) {
     std::lock_guard lock(arrivals_->mutex);
     holds = blocks_.size();
   }
-  if (!memory_.budget->TryReserve(SlabPool::SizeClass(size), holds)) return false;
-  auto block = std::make_shared<Block>(memory_, get.range.start, *get.range.end, wanted);
+  auto memory = ReservedSlab::TryAllocate(memory_, size, holds);
+  if (!memory) return false;
+  get.destination = {memory->data(), size};
+  const BlockPtr block(
+      new Block{get.range.start, *get.range.end, wanted > 0, std::move(memory), wanted});
   if (!Insert(block)) return true;
-  get.destination = {block->slab->data(), size};
   OperationPtr operation =
       store_.Get(get, [arrivals = arrivals_, block, size](const Result<GetResult>& result) {
         std::lock_guard lock(arrivals->mutex);

@@ -18,27 +18,19 @@
 
 namespace s3native {
 
-class Block {
- public:
+struct Block {
   enum class State { kInFlight, kReady, kFailed };
-
-  // What it takes of the budget has been reserved, and is the block's from here on.
-  Block(ProcessMemory& memory, uint64_t start, uint64_t end, uint64_t wanted);
-  ~Block();
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
 
   const uint64_t start;
   const uint64_t end;
   const bool hinted;  // kept until as many bytes have been read as are wanted of it
-  const SlabPtr slab;
+  const std::unique_ptr<ReservedSlab> memory;
   // Guarded by the set's mutex.
   uint64_t wanted;
   State state = State::kInFlight;
-  OperationPtr operation;
+  OperationPtr operation = nullptr;
 
- private:
-  MemoryBudget& budget_;
+  const SlabPtr& slab() const { return memory->slab(); }
 };
 using BlockPtr = std::shared_ptr<Block>;
 

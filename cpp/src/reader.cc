@@ -1,7 +1,6 @@
 #include "s3native/reader.h"
 
 #include <algorithm>
-#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -13,6 +12,7 @@
 #include "process_memory.h"
 #include "read_blocks.h"
 #include "size_predictor.h"
+#include "steady_clock.h"
 #include "wait.h"
 
 namespace s3native {
@@ -24,11 +24,6 @@ constexpr uint64_t kSeekWindow = 1ull << 20;
 constexpr uint64_t kMinRequest = 1ull << 20;
 // Hints at most this far apart share a request.
 constexpr uint64_t kHintGap = 64ull << 10;
-
-uint64_t NowMicroseconds() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 // Requests straight into the caller's memory; all have let go of it when this dies.
 class DirectReads {
@@ -58,17 +53,18 @@ class DirectReads {
     }));
   }
 
-  // The outcome of the `index`th, once.
-  Result<GetResult> Take(size_t index) {
+  // Their outcomes, in the order they were started.
+  Result<GetResult> TakeNext() {
     std::unique_lock lock(state_->mutex);
-    const auto arrived = [&] { return state_->results[index].has_value(); };
+    std::optional<Result<GetResult>>& result = state_->results[taken_++];
+    const auto arrived = [&] { return result.has_value(); };
     while (!state_->arrived.wait_for(lock, kInterruptPoll, arrived)) {
       lock.unlock();
       const std::optional<Error>& expired = limit_->Expired();
       if (expired) return *expired;
       lock.lock();
     }
-    return std::move(*state_->results[index]);
+    return std::move(*result);
   }
 
  private:
@@ -83,6 +79,7 @@ class DirectReads {
   WaitLimit* const limit_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::vector<OperationPtr> operations_;
+  size_t taken_ = 0;
 };
 
 class ObjectReader : public Reader {
@@ -133,6 +130,7 @@ class ObjectReader : public Reader {
   Result<Gathered> Gather(uint64_t start, uint64_t end, std::byte* destination, ReadKind kind,
                           uint64_t ahead, WaitLimit* limit);
   Result<uint64_t> Arrived(Result<GetResult> got);
+  void Served(const Gathered& gathered);
   Result<Fetched> IntoSlab(uint64_t start, uint64_t end, ReadKind kind, const CallOptions& call);
   Result<Fetched> ViewOf(const BlockPtr& block, uint64_t start, uint64_t end, WaitLimit* limit);
   Result<uint64_t> Copy(const Piece& piece, std::byte* destination, WaitLimit* limit);
@@ -198,13 +196,8 @@ bool ObjectReader::MayPrefetch() const {
 void ObjectReader::ReadAhead(uint64_t from, uint64_t ahead) {
   LaunchHints();
   if (ahead == 0 || !MayPrefetch()) return;
-  uint64_t object_end = 0;
-  uint64_t block_size = 0;
-  {
-    std::lock_guard lock(mutex_);
-    object_end = *size_;
-    block_size = window_.BlockSizeOf(ahead);
-  }
+  const uint64_t object_end = EndOf(from, UINT64_MAX);
+  const uint64_t block_size = window_.BlockSizeOf(ahead);
   const uint64_t target = std::min(object_end, from + std::min(ahead, UINT64_MAX - from));
   // Never back: another thread may drop what this one has just asked for.
   for (uint64_t start = from;;) {
@@ -289,12 +282,14 @@ Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, 
   const Result<bool> there = blocks_.WaitFor(piece.block, limit);
   if (!there.ok()) return there.error();
   if (there.value()) {
-    std::memcpy(destination, piece.block->slab->data() + (piece.start - piece.block->start), size);
+    std::memcpy(destination, piece.block->slab()->data() + (piece.start - piece.block->start),
+                size);
     return size;
   }
-  DirectReads again(client_.store(), limit);
-  again.Start(RequestFor(piece.start, piece.end), destination);
-  return Arrived(again.Take(0));
+  GetRequest again = RequestFor(piece.start, piece.end);
+  again.destination = {destination, static_cast<size_t>(size)};
+  return Arrived(Await<GetResult>(
+      limit, [&](auto done) { return client_.store().Get(again, std::move(done)); }));
 }
 
 // What no block holds, as requests beside each other; the store spreads large ones itself.
@@ -327,12 +322,11 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
   }
   ReadAhead(end, ahead);
   Gathered gathered;
-  size_t next_direct = 0;
   for (const Piece& piece : pieces) {
     const uint64_t before_us = NowMicroseconds();
     const Result<uint64_t> got = piece.block
                                      ? Copy(piece, destination + (piece.start - start), limit)
-                                     : Arrived(direct.Take(next_direct++));
+                                     : Arrived(direct.TakeNext());
     gathered.waited_us += NowMicroseconds() - before_us;
     if (!got.ok()) return got.error();
     gathered.size += got.value();
@@ -350,11 +344,13 @@ Result<uint64_t> ObjectReader::ReadAt(uint64_t start, MutableBytes destination, 
   const uint64_t ahead = kind == ReadKind::kNext ? Plan(start, end) : 0;
   const Result<Gathered> gathered = Gather(start, end, destination.data, kind, ahead, &limit);
   if (!gathered.ok()) return gathered.error();
-  if (kind == ReadKind::kNext) {
-    std::lock_guard lock(mutex_);
-    window_.OnServed(gathered.value().size, gathered.value().waited_us, NowMicroseconds());
-  }
+  if (kind == ReadKind::kNext) Served(gathered.value());
   return gathered.value().size;
+}
+
+void ObjectReader::Served(const Gathered& gathered) {
+  std::lock_guard lock(mutex_);
+  window_.OnServed(gathered.size, gathered.waited_us, NowMicroseconds());
 }
 
 // [start, end) of a block that has arrived, or will; without a slab when its request failed.
@@ -366,13 +362,11 @@ Result<Fetched> ObjectReader::ViewOf(const BlockPtr& block, uint64_t start, uint
   if (!there.ok()) return there.error();
   Fetched view;
   if (!there.value()) return view;
-  view.slab = block->slab;
+  view.slab = block->slab();
   view.offset = start - block->start;
   view.size = end - start;
   ForgetHints(start, end);
-  const uint64_t now_us = NowMicroseconds();
-  std::lock_guard lock(mutex_);
-  window_.OnServed(view.size, now_us - before_us, now_us);
+  Served({view.size, NowMicroseconds() - before_us});
   return view;
 }
 

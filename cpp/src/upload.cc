@@ -13,38 +13,29 @@
 namespace s3native {
 namespace {
 
-// Parts in flight: enough to keep every connection sending, few enough to bound what a retry storm
-// repeats.
-constexpr size_t kPartsInFlight = 16;
 // Above this S3 refuses CopyObject and wants UploadPartCopy.
 constexpr uint64_t kMaxSingleCopySize = 5ull << 30;
 // A server-side copy moves no bytes through here, so its parts may be large.
 constexpr uint64_t kCopyPartSize = 512ull << 20;
 
-using PartStarter = std::function<OperationPtr(size_t index, const std::string& upload_id,
-                                               Completion<CompletedPart>)>;
-
-using Finisher = std::function<void(CompleteUploadRequest*)>;
+using PartStarter =
+    std::function<OperationPtr(size_t index, MultipartUpload* upload, Completion<CompletedPart>)>;
 
 // Create, parts, complete; aborted if anything fails before the completion is acknowledged.
 Result<PutResult> RunUpload(const std::shared_ptr<ObjectStore>& store,
-                            const CreateUploadRequest& create, size_t part_count,
-                            const PartStarter& start_part, const Finisher& finish,
-                            WaitLimit* limit) {
+                            const CreateUploadRequest& create, uint64_t object_size,
+                            size_t part_count, const PartStarter& start_part, WaitLimit* limit) {
   auto begun = MultipartUpload::Begin(store, create, limit);
   if (!begun.ok()) return begun.error();
   MultipartUpload& upload = *begun.value();
   auto parts = AwaitAll<CompletedPart>(part_count, kPartsInFlight, limit, [&](size_t i, auto done) {
-    return start_part(i, upload.upload_id(), std::move(done));
+    return start_part(i, &upload, std::move(done));
   });
   if (!parts.ok()) {
     upload.Abort();
     return std::move(parts).error();
   }
-  CompleteUploadRequest complete;
-  complete.parts = std::move(parts).value();
-  finish(&complete);
-  return upload.Complete(std::move(complete), limit);
+  return upload.Complete(std::move(parts).value(), object_size, limit);
 }
 
 Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes data,
@@ -65,30 +56,13 @@ Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes d
 Result<PutResult> UploadParts(const std::shared_ptr<ObjectStore>& store, const S3Url& url,
                               ConstBytes data, const UploadOptions& options, const PartPlan& plan,
                               bool checksum, WaitLimit* limit) {
-  uint64_t object_crc = 0;
-  const auto start_part = [&](size_t i, const std::string& upload_id,
-                              Completion<CompletedPart> done) {
-    UploadPartRequest part;
-    part.url = url;
-    part.upload_id = upload_id;
-    part.part_number = static_cast<int>(i) + 1;
+  const auto start_part = [&](size_t i, MultipartUpload* upload, Completion<CompletedPart> done) {
     const uint64_t offset = i * plan.part_size;
-    part.body = {data.data + offset,
-                 static_cast<size_t>(std::min<uint64_t>(plan.part_size, data.size - offset))};
-    if (checksum) {
-      // On the caller's thread, which would only wait: the event loops keep sending meanwhile.
-      const uint64_t crc = Crc64Nvme(part.body.data, part.body.size);
-      object_crc = i == 0 ? crc : CombineCrc64Nvme(object_crc, crc, part.body.size);
-      part.checksum_crc64nvme = Crc64ToBase64(crc);
-    }
-    return store->UploadPart(std::move(part), std::move(done));
-  };
-  const auto finish = [&](CompleteUploadRequest* complete) {
-    complete->object_size = data.size;
-    if (checksum) complete->checksum_crc64nvme = Crc64ToBase64(object_crc);
+    const auto size = static_cast<size_t>(std::min<uint64_t>(plan.part_size, data.size - offset));
+    return store->UploadPart(upload->NextPart({data.data + offset, size}), std::move(done));
   };
   const CreateUploadRequest create{url, options.object, checksum};
-  return RunUpload(store, create, plan.part_count, start_part, finish, limit);
+  return RunUpload(store, create, data.size, plan.part_count, start_part, limit);
 }
 
 // The source's own headers travel with a single-request copy; a multipart copy must repeat them.
@@ -105,8 +79,7 @@ Result<PutResult> CopyParts(const std::shared_ptr<ObjectStore>& store, const Cop
                             const ObjectInfo& source, WaitLimit* limit) {
   const Result<PartPlan> plan = PlanParts(source.size, kCopyPartSize);
   if (!plan.ok()) return plan.error();
-  const auto start_part = [&](size_t i, const std::string& upload_id,
-                              Completion<CompletedPart> done) {
+  const auto start_part = [&](size_t i, MultipartUpload* upload, Completion<CompletedPart> done) {
     UploadPartCopyRequest part;
     part.source = request.source;
     part.source_etag = source.etag;
@@ -114,14 +87,12 @@ Result<PutResult> CopyParts(const std::shared_ptr<ObjectStore>& store, const Cop
     const uint64_t start = i * plan.value().part_size;
     part.range = {start, std::min(start + plan.value().part_size, source.size)};
     part.url = request.url;
-    part.upload_id = upload_id;
+    part.upload_id = upload->upload_id();
     part.part_number = static_cast<int>(i) + 1;
     return store->UploadPartCopy(std::move(part), std::move(done));
   };
   const CreateUploadRequest create{request.url, OptionsForCopy(request, source), false};
-  return RunUpload(
-      store, create, plan.value().part_count, start_part,
-      [&](CompleteUploadRequest* complete) { complete->object_size = source.size; }, limit);
+  return RunUpload(store, create, source.size, plan.value().part_count, start_part, limit);
 }
 
 }  // namespace

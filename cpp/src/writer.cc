@@ -4,13 +4,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 
-#include "checksum_text.h"
-#include "crc64.h"
 #include "header_values.h"
 #include "multipart_upload.h"
 #include "part_plan.h"
@@ -22,32 +20,9 @@ namespace s3native {
 namespace {
 
 constexpr char kReentrant[] = "reentrant call inside a file that is being written";
-// Parts in flight: as many as a put has.
-constexpr size_t kPartsInFlight = 16;
-
 // A small object gets along with this; a larger one grows its buffer to that of a part.
 constexpr uint64_t kFirstBuffer = 256ull << 10;
 constexpr uint64_t kGrowth = 8;
-
-// Pool memory that has been reserved of the process's budget, which gets it back.
-class Buffer {
- public:
-  explicit Buffer(uint64_t size)
-      : slab(GetProcessMemory().pool->Allocate(size)),
-        size(size),
-        reserved(SlabPool::SizeClass(size)),
-        budget_(*GetProcessMemory().budget) {}
-  ~Buffer() { budget_.Release(reserved); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-
-  const SlabPtr slab;
-  const uint64_t size;
-  const uint64_t reserved;
-
- private:
-  MemoryBudget& budget_;
-};
 
 // What is under way, shared with completions.
 struct Sending {
@@ -63,7 +38,6 @@ class ObjectWriter : public Writer {
  public:
   ObjectWriter(const Client& client, S3Url url, UploadOptions options)
       : client_(client),
-        store_(client.shared_store()),
         url_(std::move(url)),
         options_(std::move(options)),
         part_size_(options_.part_size != 0 ? options_.part_size : client.config().part_size),
@@ -105,14 +79,13 @@ class ObjectWriter : public Writer {
   Status MakeRoom(uint64_t wanted, WaitLimit* limit);
   Status SendBuffer(WaitLimit* limit);
   Status CheckUsable();
-  Status Send(ConstBytes data, std::unique_ptr<Buffer> buffer, WaitLimit* limit);
+  Status Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer, WaitLimit* limit);
   Status WaitUntil(const std::function<bool()>& holds, WaitLimit* limit);
-  Status Reserve(uint64_t size, WaitLimit* limit);
+  Result<std::unique_ptr<ReservedSlab>> Allocate(uint64_t size, WaitLimit* limit);
   Result<PutResult> Finish(const CallOptions& call);
   void Discard(const Error& error);
 
   const Client& client_;
-  const std::shared_ptr<ObjectStore> store_;
   const S3Url url_;
   const UploadOptions options_;
   const uint64_t part_size_;
@@ -120,11 +93,10 @@ class ObjectWriter : public Writer {
   std::mutex mutex_;                         // held by each call
   std::atomic<std::thread::id> owner_{};     // of the mutex
   std::unique_ptr<MultipartUpload> upload_;  // begun when there is more than one part
-  std::unique_ptr<Buffer> buffer_;           // of the part that is being filled
+  std::unique_ptr<ReservedSlab> buffer_;     // of the part that is being filled
   uint64_t filled_ = 0;
   int next_number_ = 1;
   uint64_t sent_ = 0;
-  uint64_t crc_ = 0;  // of what was sent
   bool closed_ = false;
   const std::shared_ptr<Sending> sending_ = std::make_shared<Sending>();
 };
@@ -143,10 +115,10 @@ Status ObjectWriter::WaitUntil(const std::function<bool()>& holds, WaitLimit* li
 }
 
 // Waits for this writer's parts, or for others, to give back enough.
-Status ObjectWriter::Reserve(uint64_t size, WaitLimit* limit) {
-  MemoryBudget& budget = *GetProcessMemory().budget;
+Result<std::unique_ptr<ReservedSlab>> ObjectWriter::Allocate(uint64_t size, WaitLimit* limit) {
+  ProcessMemory& memory = GetProcessMemory();
   while (true) {
-    const uint64_t seen = budget.release_count();
+    const uint64_t seen = memory.budget->release_count();
     uint64_t coming_back = 0;
     {
       std::lock_guard lock(sending_->mutex);
@@ -154,52 +126,49 @@ Status ObjectWriter::Reserve(uint64_t size, WaitLimit* limit) {
       coming_back = sending_->buffered;
     }
     // A writer that has nothing under way waits for nobody: others may be waiting for it.
-    if (budget.TryReserve(size, coming_back)) return Ok();
-    budget.WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
+    if (auto granted = ReservedSlab::TryAllocate(memory, size, coming_back)) return granted;
+    memory.budget->WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
     if (const std::optional<Error>& expired = limit->Expired()) return *expired;
   }
 }
 
 // One part on its way, with its memory, if that is ours.
-Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<Buffer> buffer, WaitLimit* limit) {
+Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer, WaitLimit* limit) {
   if (next_number_ > static_cast<int>(kMaxPartCount))
     return InvalidArgument(url_.ToString() + " is larger than the 5 TiB that S3 takes");
   if (!upload_) {
-    auto begun = MultipartUpload::Begin(store_, {url_, options_.object, checksum_}, limit);
+    auto begun =
+        MultipartUpload::Begin(client_.shared_store(), {url_, options_.object, checksum_}, limit);
     if (!begun.ok()) return begun.error();
     upload_ = std::move(begun).value();
   }
   const auto has_room = [&] { return sending_->running.size() < kPartsInFlight; };
   if (Status room = WaitUntil(has_room, limit); !room.ok()) return room;
-  UploadPartRequest part{url_, upload_->upload_id(), next_number_++, data, ""};
-  if (checksum_) {
-    const uint64_t crc = Crc64Nvme(data.data, data.size);
-    crc_ = sent_ == 0 ? crc : CombineCrc64Nvme(crc_, crc, data.size);
-    part.checksum_crc64nvme = Crc64ToBase64(crc);
-  }
-  sent_ += data.size;
+  UploadPartRequest part = upload_->NextPart(data);
   const int number = part.part_number;
-  const uint64_t reserved = buffer ? buffer->reserved : 0;
+  next_number_ = number + 1;
+  sent_ += data.size;
+  const uint64_t reserved = buffer ? buffer->reserved() : 0;
   {
     std::lock_guard lock(sending_->mutex);
     sending_->running[number] = nullptr;
     sending_->buffered += reserved;
     sending_->parts.resize(number);
   }
-  auto arrived =
-      [sending = sending_, number, reserved,
-       kept = std::shared_ptr<Buffer>(std::move(buffer))](Result<CompletedPart> result) mutable {
-        kept = nullptr;
-        std::lock_guard lock(sending->mutex);
-        if (result.ok())
-          sending->parts[number - 1] = std::move(result).value();
-        else if (!sending->error)
-          sending->error = std::move(result).error();
-        sending->buffered -= reserved;
-        sending->running.erase(number);
-        sending->arrived.notify_one();
-      };
-  OperationPtr operation = store_->UploadPart(std::move(part), std::move(arrived));
+  auto arrived = [sending = sending_, number, reserved,
+                  kept = std::shared_ptr<ReservedSlab>(std::move(buffer))](
+                     Result<CompletedPart> result) mutable {
+    kept = nullptr;
+    std::lock_guard lock(sending->mutex);
+    if (result.ok())
+      sending->parts[number - 1] = std::move(result).value();
+    else if (!sending->error)
+      sending->error = std::move(result).error();
+    sending->buffered -= reserved;
+    sending->running.erase(number);
+    sending->arrived.notify_one();
+  };
+  OperationPtr operation = client_.store().UploadPart(std::move(part), std::move(arrived));
   std::lock_guard lock(sending_->mutex);
   if (const auto found = sending_->running.find(number); found != sending_->running.end())
     found->second = std::move(operation);
@@ -207,36 +176,30 @@ Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<Buffer> buffer, WaitL
 }
 
 Status ObjectWriter::SendBuffer(WaitLimit* limit) {
-  const ConstBytes data{buffer_->slab->data(), static_cast<size_t>(filled_)};
+  const ConstBytes data{buffer_->data(), static_cast<size_t>(filled_)};
   filled_ = 0;
   return Send(data, std::move(buffer_), limit);
 }
 
 // A buffer with room, and with as much as `wanted` if a part may be that large.
 Status ObjectWriter::MakeRoom(uint64_t wanted, WaitLimit* limit) {
-  if (buffer_ && filled_ < buffer_->size) return Ok();
+  if (buffer_ && filled_ < buffer_->size()) return Ok();
   uint64_t size = NextPartSize();
   if (next_number_ == 1) {
-    const uint64_t larger = buffer_ ? kGrowth * buffer_->size : kFirstBuffer;
+    const uint64_t larger = buffer_ ? kGrowth * buffer_->size() : kFirstBuffer;
     size = std::min(size, std::max(larger, filled_ + wanted));
   }
-  if (Status granted = Reserve(SlabPool::SizeClass(size), limit); !granted.ok()) return granted;
-  std::unique_ptr<Buffer> larger;
-  try {
-    larger = std::make_unique<Buffer>(size);
-  } catch (...) {
-    GetProcessMemory().budget->Release(SlabPool::SizeClass(size));
-    throw;
-  }
-  if (filled_ > 0) std::memcpy(larger->slab->data(), buffer_->slab->data(), filled_);
-  buffer_ = std::move(larger);
+  auto larger = Allocate(size, limit);
+  if (!larger.ok()) return larger.error();
+  if (filled_ > 0) std::memcpy(larger.value()->data(), buffer_->data(), filled_);
+  buffer_ = std::move(larger).value();
   return Ok();
 }
 
 Status ObjectWriter::Fill(ConstBytes* data, WaitLimit* limit) {
   if (Status room = MakeRoom(data->size, limit); !room.ok()) return room;
-  const auto size = static_cast<size_t>(std::min<uint64_t>(data->size, buffer_->size - filled_));
-  std::memcpy(buffer_->slab->data() + filled_, data->data, size);
+  const auto size = static_cast<size_t>(std::min<uint64_t>(data->size, buffer_->size() - filled_));
+  std::memcpy(buffer_->data() + filled_, data->data, size);
   filled_ += size;
   *data = {data->data + size, data->size - size};
   return Ok();
@@ -290,8 +253,8 @@ Status ObjectWriter::Write(ConstBytes data, const CallOptions& call) {
 
 Result<PutResult> ObjectWriter::Finish(const CallOptions& call) {
   if (!upload_) {
-    const ConstBytes data{buffer_ ? buffer_->slab->data() : nullptr, static_cast<size_t>(filled_)};
-    return UploadBytes(store_, client_.config(), url_, data, options_, call);
+    const ConstBytes data{buffer_ ? buffer_->data() : nullptr, static_cast<size_t>(filled_)};
+    return UploadBytes(client_.shared_store(), client_.config(), url_, data, options_, call);
   }
   WaitLimit limit(call, client_.config().total_timeout_s);
   if (filled_ > 0) {
@@ -299,11 +262,7 @@ Result<PutResult> ObjectWriter::Finish(const CallOptions& call) {
   }
   if (Status all = WaitUntil([&] { return sending_->running.empty(); }, &limit); !all.ok())
     return all.error();
-  CompleteUploadRequest complete;
-  complete.parts = std::move(sending_->parts);
-  complete.object_size = sent_;
-  if (checksum_) complete.checksum_crc64nvme = Crc64ToBase64(crc_);
-  return std::exchange(upload_, nullptr)->Complete(std::move(complete), &limit);
+  return std::exchange(upload_, nullptr)->Complete(std::move(sending_->parts), sent_, &limit);
 }
 
 Result<PutResult> ObjectWriter::Close(const CallOptions& call) {

@@ -96,6 +96,13 @@ def slow_line(server: MinioServer) -> Iterator[ThrottlingProxy]:
         yield line
 
 
+@pytest.fixture
+def slow(server: MinioServer, slow_line: ThrottlingProxy) -> s3native.Client:
+    """A client at the end of the slow line."""
+    options = server.client_options() | {"endpoint": slow_line.endpoint, "max_connections": 2}
+    return s3native.Client(**options, part_size=PART_SIZE)
+
+
 @pytest.fixture(scope="session")
 def nginx_server() -> Iterator[NginxServer]:
     """nginx with objects as files; skipped where it is not installed, except in CI."""

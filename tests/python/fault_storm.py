@@ -10,8 +10,9 @@ from __future__ import annotations
 import datetime
 import random
 import threading
+import time
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
 
 import s3native
 from content import content
@@ -21,6 +22,10 @@ from s3native.testing import MinioServer
 
 PART = 5 << 20  # S3's smallest
 STALL_S = 1
+MEMORY_LIMIT = 48 << 20
+THREADS = 8
+# A call that has nothing under way is granted a request even at the limit.
+MOST_RESERVED = MEMORY_LIMIT + THREADS * (8 << 20)
 
 
 class StormServer:
@@ -79,6 +84,7 @@ class Storm:
 
     def __init__(self, server: MinioServer, bucket: str, storm: StormServer, *, seed: int) -> None:
         self.outcomes: Counter[str] = Counter()
+        self.most_reserved = 0  # bytes of the memory budget
         self._bucket = bucket
         self._ends_of_puts: dict[str, set[str]] = {}  # by key
         self._storm = storm
@@ -91,6 +97,7 @@ class Storm:
             part_size=PART,
             max_connections=8,
             stall_timeout_s=STALL_S,
+            memory_limit=MEMORY_LIMIT,
         )
         self._large = content(2 * PART + 12_345)
         self._small = content(110_000)
@@ -98,7 +105,7 @@ class Storm:
         for i in range(5):
             self._calm.put(f"s3://{bucket}/kept/{i}", self._small[i:])
 
-    def run(self, faults: int, threads: int = 8) -> None:
+    def run(self, faults: int) -> None:
         """Works until `faults` were done; raises what any thread found wrong."""
         found: list[BaseException] = []
 
@@ -110,11 +117,13 @@ class Storm:
             except BaseException as failure:
                 found.append(failure)
 
-        workers = [threading.Thread(target=work, args=(i,)) for i in range(threads)]
+        workers = [threading.Thread(target=work, args=(i,)) for i in range(THREADS)]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        while any(worker.is_alive() for worker in workers):
+            reserved = self._client.stats()["memory_reserved"]
+            self.most_reserved = max(self.most_reserved, reserved)
+            time.sleep(0.005)
         self._storm.calm = True
         self._client.close()
         if found:
@@ -143,6 +152,8 @@ class Storm:
             (2, self._list),
             (3, self._put_small),
             (2, self._put_large),
+            (3, self._read_file),
+            (2, self._write_file),
             (1, self._copy),
             (1, self._delete),
         ]
@@ -203,11 +214,35 @@ class Storm:
     def _put_large(self, chance: random.Random, number: int) -> None:
         self._put(f"mine/{number}/large", chance.randbytes(PART + chance.randrange(1, PART)))
 
-    def _put(self, key: str, data: bytes, **options: Any) -> None:
+    def _put(self, key: str, data: bytes) -> None:
+        self._store(key, data, lambda: self._client.put(self._url(key), data))
+
+    def _write_file(self, chance: random.Random, number: int) -> None:
+        key = f"mine/{number}/file"
+        data = chance.randbytes(chance.choice((0, 10, 100_000, PART + 1, 2 * PART)))
+        size = chance.choice((1000, 100_000, 3 << 20))
+
+        def write() -> None:
+            with self._client.open(self._url(key), "wb") as file:
+                for start in range(0, len(data), size):
+                    file.write(data[start : start + size])
+
+        self._store(key, data, write)
+
+    def _read_file(self, chance: random.Random, number: int) -> None:
+        with self._client.open(self._url("kept/large")) as file:
+            for _ in range(chance.randrange(1, 20)):
+                if chance.random() < 0.2:
+                    file.seek(chance.randrange(len(self._large)))
+                start = file.tell()
+                size = chance.choice((64, 10_000, 100_000, 3 << 20))
+                assert file.read(size) == self._large[start : start + size]
+
+    def _store(self, key: str, data: bytes, send: Callable[[], object]) -> None:
         ends = self._ends_of_puts.setdefault(key, set())
         before = self._content(key)
         try:
-            self._client.put(self._url(key), data, **options)
+            send()
         except s3native.S3Error as error:
             ends.add(str(error))
             after = self._content(key)

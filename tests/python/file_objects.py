@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 import s3native
-from conftest import PART_SIZE
 from content import content
 from s3native.file import ObjectReader
-from throttle import ThrottlingProxy
 
 MIB = 1 << 20
 DATA = content(3 * MIB + 17)
@@ -33,13 +31,6 @@ def file(client: s3native.Client, url: str) -> ObjectReader:
     """DATA, opened and not yet read."""
     opened: ObjectReader = client.open(url)
     return opened
-
-
-@pytest.fixture
-def slow(server: Any, slow_line: ThrottlingProxy) -> s3native.Client:
-    """A client at the end of the slow line."""
-    options = server.client_options() | {"endpoint": slow_line.endpoint, "max_connections": 2}
-    return s3native.Client(**options, part_size=PART_SIZE)
 
 
 def stored(client: s3native.Client, bucket: str, data: Any, key: str = "object") -> str:

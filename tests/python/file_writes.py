@@ -11,19 +11,11 @@ import s3native
 from conftest import PART_SIZE
 from content import content
 from test_put import pending_uploads
-from throttle import ThrottlingProxy
 
 MIB = 1 << 20
 LARGE = 2 * PART_SIZE + 1234
 BOTH_SIZES = pytest.mark.parametrize("size", [100, LARGE], ids=["small", "multipart"])
 BOTH_MODES = pytest.mark.parametrize("mode", ["wb", "w"])
-
-
-@pytest.fixture
-def slow(server: Any, slow_line: ThrottlingProxy) -> s3native.Client:
-    """A client at the end of the slow line."""
-    options = server.client_options() | {"endpoint": slow_line.endpoint, "max_connections": 2}
-    return s3native.Client(**options, part_size=PART_SIZE)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 import s3native
-from fault_storm import Storm, StormServer
+from fault_storm import MOST_RESERVED, Storm, StormServer
 from held import Held, eventually_not_more_than
 from s3native.testing import MinioServer
 from test_fork import SCRIPT
@@ -62,6 +62,7 @@ def storms(server: MinioServer, faults: int, seed: int) -> Counter[str]:
             storm = Storm(server, "soak", storm_server, seed=seed)
             before = Held.now()
             storm.run(min(ROUND, faults - done.total()))
+        assert storm.most_reserved <= MOST_RESERVED, f"seed {seed}: {storm.most_reserved}"
         held = eventually_not_more_than(before)
         assert not held.exceeds(before), f"seed {seed}: {held}, before {before}"
         pending = storm.pending_uploads()

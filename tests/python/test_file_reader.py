@@ -18,7 +18,7 @@ import pytest
 import s3native
 from conftest import PART_SIZE
 from content import content
-from file_objects import DATA, MIB, TEXT, file, in_child, moved, slow, stored, url  # noqa: F401
+from file_objects import DATA, MIB, TEXT, file, in_child, moved, stored, url  # noqa: F401
 from s3native.file import BUFFER_SIZE, ObjectReader
 from test_interrupt import interrupted
 

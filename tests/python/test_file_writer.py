@@ -28,7 +28,6 @@ from file_writes import (  # noqa: F401
     MIB,
     as_of,
     nothing_left,
-    slow,
     unraisable,
     url,
     write_in_pieces,

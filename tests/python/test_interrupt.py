@@ -44,12 +44,6 @@ def interrupted(after_s: float = 0.4) -> Iterator[None]:
 
 
 @pytest.fixture
-def slow(server: Any, slow_line: ThrottlingProxy) -> s3native.Client:
-    options = server.client_options() | {"endpoint": slow_line.endpoint, "max_connections": 2}
-    return s3native.Client(**options, part_size=PART_SIZE)
-
-
-@pytest.fixture
 def large(client: s3native.Client, bucket: str) -> str:
     client.put(f"s3://{bucket}/large", content(SIZE))
     return f"s3://{bucket}/large"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 import s3native
 from conftest import PART_SIZE
 from content import content
+from raw_object import Transport, connect
+from raw_server import Line, RawServer, Request, response
 from s3native.testing.certificates import make_certificates
 
 
@@ -24,6 +27,10 @@ def without_bundle(tls_server: Any, **options: Any) -> s3native.Client:
     if "ca_bundle" not in options:
         del given["ca_bundle"]
     return s3native.Client(**given)
+
+
+def stored(request: Request, line: Line) -> None:
+    line.send(response(200, b"data", etag='"etag"'))
 
 
 @pytest.mark.parametrize("size", [0, 10, 3 * PART_SIZE + 7])
@@ -58,6 +65,38 @@ def test_another_authority_is_refused(
     client = without_bundle(tls_server, ca_bundle=str(other.ca_bundle))
     with pytest.raises(s3native.ConnectionFailedError):
         client.get("s3://bucket/object")
+
+
+@pytest.mark.parametrize("names", [["localhost"], ["127.0.0.2"], ["s3.example", "*.s3.example"]])
+def test_a_certificate_of_another_host_is_refused(tmp_path: Path, names: list[str]) -> None:
+    tls = Transport.tls(make_certificates(tmp_path / "certs", names))
+    with RawServer(stored, **tls.server) as server:
+        with connect(server, **tls.client) as client:
+            with pytest.raises(s3native.ConnectionFailedError, match="host name") as caught:
+                client.get("s3://bucket/object")
+            with pytest.raises(s3native.ConnectionFailedError):
+                client.put("s3://bucket/object", b"data")
+        assert not caught.value.retryable
+        assert server.requests == []
+        with connect(server, verify_ssl=False) as client:
+            assert bytes(client.get("s3://bucket/object")) == b"data"
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_1_1_is_refused(tmp_path: Path) -> None:
+    tls = Transport.tls(make_certificates(tmp_path / "certs"))
+    context = tls.server["tls"]
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with RawServer(stored, **tls.server) as server:
+        for trust in (tls.client, {"verify_ssl": False}):
+            with (
+                connect(server, **trust) as client,
+                pytest.raises(s3native.ConnectionFailedError),
+            ):
+                client.get("s3://bucket/object")
+        assert server.requests == []
 
 
 def test_verification_can_be_switched_off(

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3native.testing.certificates import Certificates, make_certificates
-from s3native.testing.process import ServerStartError, SupervisedProcess, free_port
+from s3native.testing.process import (
+    ServerStartError,
+    SupervisedProcess,
+    free_port,
+    start_on_free_port,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _START_SECONDS = 10.0
-_START_ATTEMPTS = 3
 # reuseport, and more workers than cores: else one worker takes all of a client's few connections
 # and its core is the limit. tcp_nopush stays off: it costs throughput and holds back small answers.
 # output_buffers are what TLS encrypts from; twice the default cost a tenth less.
@@ -96,13 +100,7 @@ class NginxServer:
         program = nginx_program()
         if program is None:
             raise ServerStartError("nginx is not installed")
-        for attempt in range(_START_ATTEMPTS):
-            try:
-                self._process = self._start_once(program)
-                break
-            except ServerStartError as error:
-                if "Address already in use" not in str(error) or attempt + 1 == _START_ATTEMPTS:
-                    raise
+        self._process = start_on_free_port(lambda: self._start_once(program))
         return self
 
     def __exit__(self, *exception: object) -> None:

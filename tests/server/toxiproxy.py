@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from s3native.testing import GoProgram
-from s3native.testing.process import ServerStartError, SupervisedProcess, free_port
+from s3native.testing.process import SupervisedProcess, free_port, start_on_free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,6 @@ TOXIPROXY = GoProgram(
 )
 _PROXY = "line"
 _START_SECONDS = 10.0
-_START_ATTEMPTS = 3
-_PORT_TAKEN = "address already in use"
 _SEED = "20261121"  # of which connections a toxic meets whose toxicity is less than 1
 
 
@@ -61,13 +59,7 @@ class ToxiproxyServer:
 
     def __enter__(self) -> Self:
         program = TOXIPROXY.find()
-        for attempt in range(_START_ATTEMPTS):
-            try:
-                self._process = self._start_once(program)
-                break
-            except ServerStartError as error:
-                if _PORT_TAKEN not in str(error) or attempt + 1 == _START_ATTEMPTS:
-                    raise
+        self._process = start_on_free_port(lambda: self._start_once(program))
         self._create()
         return self
 

@@ -3,7 +3,6 @@
 #include <aws/s3/s3.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <random>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "s3native/events.h"
 #include "s3native/stats.h"
 #include "sigv4.h"
+#include "steady_clock.h"
 #include "time_format.h"
 
 namespace s3native::crt {
@@ -25,11 +25,6 @@ namespace {
 constexpr size_t kMaxError = 64 * 1024;
 // A listing of 1 000 keys of 1 024 bytes, each percent-encoded, takes 3.5 MB.
 constexpr size_t kMaxDocument = 16 * 1024 * 1024;
-
-uint64_t NowMicroseconds() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 // From [0, 1), another one for each thread.
 double Random() {

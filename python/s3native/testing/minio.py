@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from s3native.testing.certificates import make_certificates
 from s3native.testing.go_program import GoProgram
-from s3native.testing.process import ServerStartError, SupervisedProcess, free_port
+from s3native.testing.process import SupervisedProcess, free_port, start_on_free_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,8 +24,6 @@ MINIO = GoProgram(
     install_command="python -m s3native.testing install-minio",
 )
 REGION = "us-east-1"
-_START_ATTEMPTS = 3  # somebody may take the free port before MinIO does
-_PORT_TAKEN = "address already in use"
 
 
 class MinioServer:
@@ -78,15 +76,9 @@ class MinioServer:
 
     def start(self) -> None:
         """Start and wait until requests are answered; does nothing while running."""
-        program = MINIO.find()
-        for attempt in range(_START_ATTEMPTS):
-            if self._process is not None:
-                return
-            try:
-                self._start_once(program)
-            except ServerStartError as error:
-                if _PORT_TAKEN not in str(error) or attempt + 1 == _START_ATTEMPTS:
-                    raise
+        if self._process is None:
+            program = MINIO.find()
+            self._process = start_on_free_port(lambda: self._start_once(program))
 
     def stop(self) -> None:
         """Stop and remove the data; does nothing when stopped."""
@@ -120,7 +112,7 @@ class MinioServer:
             options["ca_bundle"] = self.ca_bundle
         return options
 
-    def _start_once(self, program: Path) -> None:
+    def _start_once(self, program: Path) -> SupervisedProcess:
         folder = Path(tempfile.mkdtemp(prefix="s3native-minio-", dir=self._parent_folder))
         self._port = free_port()
         arguments = ["server", "--quiet", "--address", f"127.0.0.1:{self._port}"]
@@ -141,7 +133,7 @@ class MinioServer:
             },
         )
         process.wait_ready(self._answers, self._timeout_s)
-        self._process = process
+        return process
 
     def _answers(self) -> bool:
         """Whether an unsigned request is refused as S3 does; until it is up, MinIO says 503."""

@@ -17,14 +17,17 @@ import sys
 import time
 import weakref
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
+_START_ATTEMPTS = 3
 _STOP_SECONDS = 10.0
 _LOG_TAIL_BYTES = 4000
+
+_Started = TypeVar("_Started")
 
 
 class ServerStartError(RuntimeError):
@@ -37,6 +40,17 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def start_on_free_port(start: Callable[[], _Started]) -> _Started:
+    """Return what ``start`` does, called again when its port was taken before it listened."""
+    for _ in range(_START_ATTEMPTS - 1):
+        try:
+            return start()
+        except ServerStartError as error:
+            if "address already in use" not in str(error).lower():
+                raise
+    return start()
 
 
 class SupervisedProcess:
