@@ -42,7 +42,8 @@ void BindBuffer(py::module_& module) {
            [](const Buffer& buffer) {
              return py::bytes(reinterpret_cast<const char*>(buffer.data()), buffer.size);
            })
-      .def_property_readonly("pinned", [](const Buffer&) { return false; })
+      .def_property_readonly(
+          "pinned", [](const Buffer& buffer) { return buffer.slab && buffer.slab->page_locked(); })
       .def("__repr__", [](const Buffer& buffer) {
         return "<s3native.Buffer of " + std::to_string(buffer.size) + " bytes>";
       });

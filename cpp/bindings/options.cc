@@ -122,6 +122,18 @@ const char* Name(ChecksumPolicy policy) {
   return policy == ChecksumPolicy::kWhenSupported ? "when_supported" : "when_required";
 }
 
+const char* Name(PageLocking locking) {
+  switch (locking) {
+    case PageLocking::kNone:
+      return "none";
+    case PageLocking::kMlock:
+      return "mlock";
+    case PageLocking::kCuda:
+      return "cuda";
+  }
+  return "";
+}
+
 const char* Name(CredentialsKind kind) {
   switch (kind) {
     case CredentialsKind::kDefaultChain:
@@ -168,6 +180,10 @@ ConfigOptions ConfigOptionsFrom(const py::dict& options) {
   ReadOption(options, "throughput_target_gbps", &out.throughput_target_gbps);
   ReadOption(options, "max_connections", &out.max_connections);
   ReadOption(options, "memory_limit", &out.memory_limit);
+  ReadChoice<PageLocking>(
+      options, "pin_memory",
+      {{"none", PageLocking::kNone}, {"mlock", PageLocking::kMlock}, {"cuda", PageLocking::kCuda}},
+      &out.pin_memory);
   ReadOption(options, "event_loops", &out.event_loops);
   ReadOption(options, "connect_timeout_ms", &out.connect_timeout_ms);
   ReadOption(options, "first_byte_timeout_s", &out.first_byte_timeout_s);
@@ -207,6 +223,7 @@ py::dict DescribeConfig(const Config& config) {
   values["throughput_target_gbps"] = config.throughput_target_gbps;
   values["max_connections"] = config.max_connections;
   values["memory_limit"] = config.memory_limit;
+  values["pin_memory"] = Name(config.pin_memory);
   values["event_loops"] = config.event_loops;
   values["connect_timeout_ms"] = config.connect_timeout_ms;
   values["first_byte_timeout_s"] = config.first_byte_timeout_s;

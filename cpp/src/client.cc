@@ -121,9 +121,7 @@ Result<std::shared_ptr<Client>> Client::Create(const ConfigOptions& options) {
   if (!config.ok()) return std::move(config).error();
   auto service = crt::MakeService(config.value());
   if (!service.ok()) return std::move(service).error();
-  ProcessMemory& memory = GetProcessMemory();
-  memory.budget->set_limit(config.value().memory_limit);
-  memory.pool->set_limit(config.value().memory_limit);
+  GetProcessMemory().Configure(config.value());
   auto client = std::make_shared<Client>(std::move(config).value(), service.value().store);
   client->presign_ = service.value().presign;
   return client;

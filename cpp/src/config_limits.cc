@@ -78,6 +78,7 @@ Status ConfigResolver::TakeSizes() {
                &config_.throughput_target_gbps);
   TakeArgument("max_connections", options_.max_connections, &config_.max_connections);
   TakeArgument("memory_limit", options_.memory_limit, &config_.memory_limit);
+  TakeArgument("pin_memory", options_.pin_memory, &config_.pin_memory);
   TakeArgument("event_loops", options_.event_loops, &config_.event_loops);
   TakeArgument("connect_timeout_ms", options_.connect_timeout_ms, &config_.connect_timeout_ms);
   TakeArgument("stall_timeout_s", options_.stall_timeout_s, &config_.stall_timeout_s);

@@ -10,6 +10,16 @@ constexpr uint64_t kInitialLimit = 1ull << 30;
 
 }  // namespace
 
+void ProcessMemory::Configure(const Config& config) {
+  const auto is_given = [&](const char* field) { return config.sources.at(field) == "argument"; };
+  if (is_given("memory_limit")) limit_was_given = true;
+  if (is_given("memory_limit") || !limit_was_given) {
+    budget->set_limit(config.memory_limit);
+    pool->set_limit(config.memory_limit);
+  }
+  if (is_given("pin_memory")) pool->set_page_locking(config.pin_memory);
+}
+
 ProcessMemory& GetProcessMemory() {
   static PerProcess<ProcessMemory> memories;
   return memories.Get([] {

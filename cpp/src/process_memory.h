@@ -4,15 +4,21 @@
 // that do not exist there.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
+#include "s3native/config.h"
 #include "s3native/memory.h"
 
 namespace s3native {
 
 struct ProcessMemory {
+  // By a client's configuration; what it did not ask for leaves what another asked for.
+  void Configure(const Config& config);
+
   std::shared_ptr<SlabPool> pool;
   std::unique_ptr<MemoryBudget> budget;
+  std::atomic<bool> limit_was_given = false;
 };
 
 ProcessMemory& GetProcessMemory();

@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "page_lock.h"
 #include "s3native/memory.h"
 
 namespace s3native {
@@ -35,11 +36,9 @@ std::byte* MapHugePages(size_t size) {
   return begin + head;
 }
 
-std::byte* Map(size_t size) { return size < kHugePageSize ? MapPages(size) : MapHugePages(size); }
-
 }  // namespace
 
-Slab::~Slab() { pool_->Return(data_, capacity_); }
+Slab::~Slab() { pool_->Return(mapping_); }
 
 SlabPool::~SlabPool() { Trim(0); }
 
@@ -52,24 +51,48 @@ size_t SlabPool::SizeClass(size_t size) {
 
 SlabPtr SlabPool::Allocate(size_t size) {
   const size_t capacity = SizeClass(size);
-  std::byte* data = TakeIdle(capacity);
-  if (data == nullptr) data = Map(capacity);
-  if (data == nullptr) {
+  std::optional<Mapping> mapping = TakeIdle(capacity);
+  if (!mapping) mapping = Map(capacity);
+  if (!mapping) {
     Trim(0);  // idle slabs of other classes may be what fills the address space or the limit
-    data = Map(capacity);
+    mapping = Map(capacity);
   }
-  if (data == nullptr) throw std::bad_alloc();
+  if (!mapping) throw std::bad_alloc();
   {
     std::lock_guard lock(mutex_);
     stats_.in_use_bytes += capacity;
   }
   UnmapIdleAbove(std::nullopt, capacity);
   try {
-    return std::make_shared<Slab>(shared_from_this(), data, capacity);
+    return std::make_shared<Slab>(shared_from_this(), *mapping);
   } catch (...) {
-    Return(data, capacity);
+    Return(*mapping);
     throw;
   }
+}
+
+std::optional<Mapping> SlabPool::Map(size_t capacity) {
+  Mapping mapping{capacity < kHugePageSize ? MapPages(capacity) : MapHugePages(capacity), capacity};
+  if (mapping.data == nullptr) return std::nullopt;
+  {
+    std::lock_guard lock(mutex_);
+    mapping.wanted = page_locking_;
+  }
+  mapping.locked = LockPages(mapping.wanted, mapping.data, mapping.size);
+  if (mapping.locked) {
+    std::lock_guard lock(mutex_);
+    stats_.locked_bytes += mapping.size;
+  }
+  return mapping;
+}
+
+void SlabPool::Unmap(const Mapping& mapping) {
+  if (mapping.locked) {
+    UnlockPages(mapping.wanted, mapping.data, mapping.size);
+    std::lock_guard lock(mutex_);
+    stats_.locked_bytes -= mapping.size;
+  }
+  munmap(mapping.data, mapping.size);
 }
 
 void SlabPool::Trim(uint64_t keep) { UnmapIdleAbove(keep, 0); }
@@ -80,6 +103,15 @@ void SlabPool::set_limit(uint64_t bytes) {
     limit_ = bytes;
   }
   UnmapIdleAbove(std::nullopt, 0);
+}
+
+void SlabPool::set_page_locking(PageLocking wanted) {
+  {
+    std::lock_guard lock(mutex_);
+    if (page_locking_ == wanted) return;
+    page_locking_ = wanted;
+  }
+  Trim(0);
 }
 
 // With the mutex held.
@@ -93,38 +125,38 @@ SlabPoolStats SlabPool::stats() const {
 }
 
 // Runs in destructors, also on threads of the engine: never throws.
-void SlabPool::Return(std::byte* data, size_t capacity) {
+void SlabPool::Return(const Mapping& mapping) {
   bool kept = false;
   {
     std::lock_guard lock(mutex_);
-    stats_.in_use_bytes -= capacity;
+    stats_.in_use_bytes -= mapping.size;
     try {
-      if (capacity <= IdleAllowance()) {
-        idle_[capacity].push_back(data);
-        stats_.idle_bytes += capacity;
+      if (mapping.size <= IdleAllowance() && mapping.wanted == page_locking_) {
+        idle_[mapping.size].push_back(mapping);
+        stats_.idle_bytes += mapping.size;
         kept = true;
       }
     } catch (const std::bad_alloc&) {
       // No room for the note that it is idle: unmap it.
     }
   }
-  if (!kept) munmap(data, capacity);
-  UnmapIdleAbove(std::nullopt, capacity);
+  if (!kept) Unmap(mapping);
+  UnmapIdleAbove(std::nullopt, mapping.size);
 }
 
 // The slab returned last: its pages are the likeliest to be in the cache.
-std::byte* SlabPool::TakeIdle(size_t capacity) {
+std::optional<Mapping> SlabPool::TakeIdle(size_t capacity) {
   std::lock_guard lock(mutex_);
   const auto found = idle_.find(capacity);
   if (found == idle_.end() || found->second.empty()) {
     ++stats_.misses;
-    return nullptr;
+    return std::nullopt;
   }
-  std::byte* data = found->second.back();
+  const Mapping mapping = found->second.back();
   found->second.pop_back();
   stats_.idle_bytes -= capacity;
   ++stats_.hits;
-  return data;
+  return mapping;
 }
 
 // Down to `keep` bytes, or to the allowance. Takes from the class that holds the most, from
@@ -132,8 +164,7 @@ std::byte* SlabPool::TakeIdle(size_t capacity) {
 // kernel a while.
 void SlabPool::UnmapIdleAbove(std::optional<uint64_t> keep, size_t spared_class) {
   for (;;) {
-    std::byte* data = nullptr;
-    size_t capacity = 0;
+    Mapping mapping;
     {
       std::lock_guard lock(mutex_);
       if (stats_.idle_bytes <= keep.value_or(IdleAllowance())) return;
@@ -144,12 +175,11 @@ void SlabPool::UnmapIdleAbove(std::optional<uint64_t> keep, size_t spared_class)
       const auto victim =
           std::max_element(idle_.begin(), idle_.end(),
                            [&](const auto& a, const auto& b) { return weight(a) < weight(b); });
-      capacity = victim->first;
-      data = victim->second.front();  // the coldest
+      mapping = victim->second.front();  // the coldest
       victim->second.erase(victim->second.begin());
-      stats_.idle_bytes -= capacity;
+      stats_.idle_bytes -= mapping.size;
     }
-    munmap(data, capacity);
+    Unmap(mapping);
   }
 }
 

@@ -27,6 +27,7 @@ std::vector<std::pair<std::string, uint64_t>> CollectStats() {
       {"pool_idle", pool.idle_bytes},
       {"pool_hits", pool.hits},
       {"pool_misses", pool.misses},
+      {"pool_page_locked", pool.locked_bytes},
   };
 }
 

@@ -102,7 +102,11 @@ class Client:
         throughput_target_gbps: sets the number of connections; default 10.
         max_connections: overrides that number.
         memory_limit: bytes that all clients of the process together keep in flight or pooled;
-            default a quarter of the machine's memory, 256 MiB to 4 GiB.
+            default a quarter of the machine's memory, 256 MiB to 4 GiB. The last client that is
+            given one sets it.
+        pin_memory: "mlock" page-locks the engine's memory, "cuda" registers it with CUDA, as far
+            as the system allows: `Buffer.pinned` tells. For the whole process: the last client
+            that is given one decides. Default "none".
         event_loops: I/O threads; default half the cores, at least 2.
         connect_timeout_ms: default 3000.
         first_byte_timeout_s: a connection whose answer does not begin so long after the request
@@ -138,6 +142,7 @@ class Client:
         throughput_target_gbps: float | None = None,
         max_connections: int | None = None,
         memory_limit: int | None = None,
+        pin_memory: Literal["none", "mlock", "cuda"] | None = None,
         event_loops: int | None = None,
         connect_timeout_ms: int | None = None,
         first_byte_timeout_s: int | None = None,

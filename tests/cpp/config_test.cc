@@ -55,6 +55,7 @@ TEST_F(ConfigTest, EveryFieldHasASource) {
                                         "throughput_target_gbps",
                                         "max_connections",
                                         "memory_limit",
+                                        "pin_memory",
                                         "event_loops",
                                         "connect_timeout_ms",
                                         "first_byte_timeout_s",

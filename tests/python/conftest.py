@@ -41,6 +41,16 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
+@pytest.fixture(autouse=True)
+def _memory_as_before() -> Iterator[None]:
+    """Undo what a test's clients ask for in the name of the whole process."""
+    before = s3native._core.stats()["memory_limit"]
+    yield
+    if s3native._core.stats()["memory_limit"] != before:
+        s3native.Client(memory_limit=before)
+    s3native.Client(pin_memory="none")
+
+
 @pytest.fixture(scope="session")
 def server(s3native_server: MinioServer) -> MinioServer:
     """The session's MinIO."""

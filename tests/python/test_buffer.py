@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import mmap
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,3 +115,61 @@ def test_buffers_are_not_made_or_pickled(client: s3native.Client, url: str) -> N
         s3native.Buffer()
     with pytest.raises(TypeError):
         pickle.dumps(client.get(url))
+
+
+# ---- pinned memory ----
+
+
+def may_lock(size: int) -> bool:
+    """Whether the kernel lets this process lock as much."""
+    memory = mmap.mmap(-1, size)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None)
+    return bool(libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) == 0)
+
+
+def test_nothing_is_pinned_unless_asked(client: s3native.Client, url: str) -> None:
+    assert not client.get(url).pinned
+    assert client.stats()["pool_page_locked"] == 0
+
+
+def test_locked_by_the_kernel(server: Any, url: str) -> None:
+    with s3native.Client(**server.client_options(), pin_memory="mlock") as client:
+        assert client.config.values["pin_memory"] == "mlock"
+        buffer = client.get(url)
+        assert bytes(buffer) == content(SIZE)
+        assert buffer.pinned == may_lock(2 * SIZE)
+        assert (client.stats()["pool_page_locked"] >= SIZE) == buffer.pinned
+        view = client.open(url).readview(1000)
+        assert view.obj.pinned == buffer.pinned
+
+
+def test_without_cuda_memory_is_pageable_and_a_warning_says_so(server: Any, url: str) -> None:
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there may be CUDA here")
+    script = (
+        "import s3native\n"
+        "client = s3native.Client(pin_memory='cuda')\n"
+        f"buffers = [client.get({url!r}) for _ in range(2)]\n"
+        "print(len(buffers[1]), buffers[1].pinned, client.stats()['pool_page_locked'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | server.environment() | {"AWS_LOG_LEVEL": "warn"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [str(SIZE), "False", "0"], done.stderr
+    assert done.stderr.count("memory is not page-locked: no CUDA runtime") == 1
+
+
+def test_a_client_that_is_not_asked_changes_nothing(server: Any, url: str) -> None:
+    with s3native.Client(**server.client_options(), pin_memory="mlock") as client:
+        pinned = client.get(url).pinned
+        s3native.Client(**server.client_options())
+        assert client.get(url).pinned == pinned
+
+
+def test_other_words_are_refused(server: Any) -> None:
+    with pytest.raises(ValueError, match="pin_memory must be one of none, mlock, cuda"):
+        s3native.Client(**server.client_options(), pin_memory="huge")  # type: ignore[arg-type]

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "s3native/error.h"
+#include "s3native/memory.h"
 
 namespace s3native {
 
@@ -49,6 +50,7 @@ struct ConfigOptions {
   std::optional<double> throughput_target_gbps;
   std::optional<uint32_t> max_connections;
   std::optional<uint64_t> memory_limit;
+  std::optional<PageLocking> pin_memory;
   std::optional<uint16_t> event_loops;
   std::optional<uint32_t> connect_timeout_ms;
   std::optional<uint32_t> first_byte_timeout_s;
@@ -90,7 +92,8 @@ struct Config {
   double throughput_target_gbps = 10.0;
   uint32_t max_connections = 0;  // 0: from the throughput target
   uint64_t memory_limit = 0;     // resolved to a quarter of the machine's memory, 256 MiB to 4 GiB
-  uint16_t event_loops = 0;      // resolved to one for each two cores, at least one, at most 18
+  PageLocking pin_memory = PageLocking::kNone;  // of the pool
+  uint16_t event_loops = 0;  // resolved to one for each two cores, at least one, at most 18
   uint32_t connect_timeout_ms = 3000;
   uint32_t first_byte_timeout_s = 0;  // resolved to stall_timeout_s
   uint32_t stall_timeout_s = 30;      // 0: none

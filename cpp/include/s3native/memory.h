@@ -18,23 +18,38 @@ namespace s3native {
 
 class SlabPool;
 
+// How memory of the pool is page-locked ("pinned").
+enum class PageLocking {
+  kNone,
+  kMlock,
+  kCuda,  // by cudaHostRegister, which lets GPUs read it
+};
+
+// Pages of the pool.
+struct Mapping {
+  std::byte* data = nullptr;
+  size_t size = 0;
+  PageLocking wanted = PageLocking::kNone;
+  bool locked = false;  // as wanted
+};
+
 // A refcounted piece of pool memory. Its slab returns to the pool when the last shared_ptr dies.
 // Thread-safety: as the memory it points to; the pointer and capacity never change.
 class Slab {
  public:
-  Slab(std::shared_ptr<SlabPool> pool, std::byte* data, size_t capacity)
-      : pool_(std::move(pool)), data_(data), capacity_(capacity) {}
+  Slab(std::shared_ptr<SlabPool> pool, const Mapping& mapping)
+      : pool_(std::move(pool)), mapping_(mapping) {}
   ~Slab();
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
-  std::byte* data() const { return data_; }      // aligned to 4096 bytes
-  size_t capacity() const { return capacity_; }  // bytes
+  std::byte* data() const { return mapping_.data; }  // aligned to 4096 bytes
+  size_t capacity() const { return mapping_.size; }  // bytes
+  bool page_locked() const { return mapping_.locked; }
 
  private:
   std::shared_ptr<SlabPool> pool_;
-  std::byte* data_;
-  size_t capacity_;
+  const Mapping mapping_;
 };
 using SlabPtr = std::shared_ptr<Slab>;
 
@@ -43,6 +58,7 @@ struct SlabPoolStats {
   uint64_t idle_bytes = 0;    // kept for reuse, already faulted in
   uint64_t hits = 0;          // allocations served from idle slabs
   uint64_t misses = 0;        // allocations that mapped fresh memory
+  uint64_t locked_bytes = 0;  // page-locked, in use or idle
 };
 
 // Size-classed slabs of mapped memory, reused so that pages are faulted in once.
@@ -65,18 +81,23 @@ class SlabPool : public std::enable_shared_from_this<SlabPool> {
   // Unmaps idle slabs until at most `keep` idle bytes are left.
   void Trim(uint64_t keep);
   void set_limit(uint64_t bytes);
+  // Of slabs allocated from now on; as far as the system lets us, see Slab::page_locked.
+  void set_page_locking(PageLocking wanted);
   SlabPoolStats stats() const;
 
  private:
   friend class Slab;
-  void Return(std::byte* data, size_t capacity);
-  std::byte* TakeIdle(size_t capacity);
+  void Return(const Mapping& mapping);
+  std::optional<Mapping> TakeIdle(size_t capacity);
+  std::optional<Mapping> Map(size_t capacity);
+  void Unmap(const Mapping& mapping);
   uint64_t IdleAllowance() const;
   void UnmapIdleAbove(std::optional<uint64_t> keep, size_t spared_class);
 
   mutable std::mutex mutex_;
   uint64_t limit_;
-  std::map<size_t, std::vector<std::byte*>> idle_;
+  PageLocking page_locking_ = PageLocking::kNone;
+  std::map<size_t, std::vector<Mapping>> idle_;  // locked as wanted now
   SlabPoolStats stats_;
 };
 
