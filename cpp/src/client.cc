@@ -40,7 +40,7 @@ class Reservations {
   Status Take(uint64_t size, WaitLimit* limit) {
     MemoryBudget& budget = *GetProcessMemory().budget;
     uint64_t seen = budget.release_count();
-    while (!budget.TryReserve(size, held_.load())) {
+    while (!budget.TryReserve(size, held_ == 0 ? Claim::kNeeded : Claim::kShare)) {
       if (limit->Expired()) return *limit->Expired();
       budget.WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
       seen = budget.release_count();

@@ -106,7 +106,7 @@ bool Stream::Reserve(Entry* entry, uint64_t size) {
   // nothing else moves.
   const bool stuck = in_flight_ == 0 && ready_.empty() && ready_unordered_.empty();
   const bool must = reserved_ == 0 || stuck || (options_.ordered && entry->index == next_out_);
-  if (!memory_.budget->TryReserve(size, must ? 0 : reserved_)) return false;
+  if (!memory_.budget->TryReserve(size, must ? Claim::kNeeded : Claim::kShare)) return false;
   entry->reserved += size;
   reserved_ += size;
   return true;

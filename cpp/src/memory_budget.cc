@@ -4,12 +4,12 @@
 
 namespace s3native {
 
-bool MemoryBudget::TryReserve(uint64_t size, uint64_t stream_holds) {
+bool MemoryBudget::TryReserve(uint64_t size, Claim claim) {
   std::lock_guard lock(mutex_);
-  // Written so that neither side overflows; reserved_ may exceed the limit by what was granted to
-  // idle streams.
-  const bool fits = reserved_ <= limit_ && size <= limit_ - reserved_;
-  if (!fits && stream_holds > 0) return false;
+  const uint64_t limit = claim == Claim::kSpare ? limit_ / 2 : limit_.load();
+  // Written so that neither side overflows; reserved_ may exceed the limit by what was needed.
+  const bool fits = reserved_ <= limit && size <= limit - reserved_;
+  if (!fits && claim != Claim::kNeeded) return false;
   reserved_ += size;
   return true;
 }

@@ -29,10 +29,10 @@ ProcessMemory& GetProcessMemory() {
 }
 
 std::unique_ptr<ReservedSlab> ReservedSlab::TryAllocate(ProcessMemory& memory, uint64_t size,
-                                                        uint64_t stream_holds) {
+                                                        Claim claim) {
   std::unique_ptr<ReservedSlab> made(new ReservedSlab(*memory.budget, size));
   const uint64_t wanted = SlabPool::SizeClass(size);
-  if (!memory.budget->TryReserve(wanted, stream_holds)) return nullptr;
+  if (!memory.budget->TryReserve(wanted, claim)) return nullptr;
   made->reserved_ = wanted;
   made->slab_ = memory.pool->Allocate(size);
   return made;

@@ -28,7 +28,7 @@ class ReservedSlab {
  public:
   // Null when the budget does not grant it: see MemoryBudget::TryReserve.
   static std::unique_ptr<ReservedSlab> TryAllocate(ProcessMemory& memory, uint64_t size,
-                                                   uint64_t stream_holds);
+                                                   Claim claim);
   ~ReservedSlab();
   ReservedSlab(const ReservedSlab&) = delete;
   ReservedSlab& operator=(const ReservedSlab&) = delete;

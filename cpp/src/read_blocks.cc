@@ -35,13 +35,12 @@ uint64_t ReadBlocks::CoveredUntil(uint64_t start) const {
 
 bool ReadBlocks::Launch(GetRequest get, uint64_t wanted) {
   const uint64_t size = *get.range.end - get.range.start;
-  // Whoever gets nothing reads without blocks: no stream needs one.
-  uint64_t holds = 1;
+  Claim claim = Claim::kSpare;  // whoever gets nothing reads without blocks
   if (wanted > 0) {
     std::lock_guard lock(arrivals_->mutex);
-    holds = blocks_.size();
+    claim = blocks_.empty() ? Claim::kNeeded : Claim::kShare;
   }
-  auto memory = ReservedSlab::TryAllocate(memory_, size, holds);
+  auto memory = ReservedSlab::TryAllocate(memory_, size, claim);
   if (!memory) return false;
   get.destination = {memory->data(), size};
   const BlockPtr block(

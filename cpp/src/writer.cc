@@ -73,7 +73,9 @@ class ObjectWriter : public Writer {
     const bool reentrant_;
   };
 
-  uint64_t NextPartSize() const { return GrowingPartSize(next_number_, part_size_); }
+  uint64_t NextPartSize() const {
+    return squeezed_ ? kMinPartSize : GrowingPartSize(next_number_, part_size_);
+  }
   Status Take(ConstBytes data, WaitLimit* limit);
   Status Fill(ConstBytes* data, WaitLimit* limit);
   Status MakeRoom(uint64_t wanted, WaitLimit* limit);
@@ -81,7 +83,7 @@ class ObjectWriter : public Writer {
   Status CheckUsable();
   Status Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer, WaitLimit* limit);
   Status WaitUntil(const std::function<bool()>& holds, WaitLimit* limit);
-  Result<std::unique_ptr<ReservedSlab>> Allocate(uint64_t size, WaitLimit* limit);
+  Result<std::unique_ptr<ReservedSlab>> Allocate(uint64_t size, uint64_t least, WaitLimit* limit);
   Result<PutResult> Finish(const CallOptions& call);
   void Discard(const Error& error);
 
@@ -95,6 +97,7 @@ class ObjectWriter : public Writer {
   std::unique_ptr<MultipartUpload> upload_;  // begun when there is more than one part
   std::unique_ptr<ReservedSlab> buffer_;     // of the part that is being filled
   uint64_t filled_ = 0;
+  bool squeezed_ = false;  // that part is as small as parts may be, since the budget is spent
   int next_number_ = 1;
   uint64_t sent_ = 0;
   bool closed_ = false;
@@ -114,8 +117,10 @@ Status ObjectWriter::WaitUntil(const std::function<bool()>& holds, WaitLimit* li
   return Ok();
 }
 
-// Waits for this writer's parts, or for others, to give back enough.
-Result<std::unique_ptr<ReservedSlab>> ObjectWriter::Allocate(uint64_t size, WaitLimit* limit) {
+// Waits for this writer's parts, or for others, to give back enough. A writer that has nothing
+// under way waits for nobody, since others may be waiting for it: it makes do with the least.
+Result<std::unique_ptr<ReservedSlab>> ObjectWriter::Allocate(uint64_t size, uint64_t least,
+                                                             WaitLimit* limit) {
   ProcessMemory& memory = GetProcessMemory();
   while (true) {
     const uint64_t seen = memory.budget->release_count();
@@ -125,8 +130,8 @@ Result<std::unique_ptr<ReservedSlab>> ObjectWriter::Allocate(uint64_t size, Wait
       if (sending_->error) return *sending_->error;
       coming_back = sending_->buffered;
     }
-    // A writer that has nothing under way waits for nobody: others may be waiting for it.
-    if (auto granted = ReservedSlab::TryAllocate(memory, size, coming_back)) return granted;
+    if (auto granted = ReservedSlab::TryAllocate(memory, size, Claim::kSpare)) return granted;
+    if (coming_back == 0) return ReservedSlab::TryAllocate(memory, least, Claim::kNeeded);
     memory.budget->WaitForRelease(seen, static_cast<int>(kInterruptPoll.count()));
     if (const std::optional<Error>& expired = limit->Expired()) return *expired;
   }
@@ -178,6 +183,7 @@ Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer,
 Status ObjectWriter::SendBuffer(WaitLimit* limit) {
   const ConstBytes data{buffer_->data(), static_cast<size_t>(filled_)};
   filled_ = 0;
+  squeezed_ = false;
   return Send(data, std::move(buffer_), limit);
 }
 
@@ -189,8 +195,12 @@ Status ObjectWriter::MakeRoom(uint64_t wanted, WaitLimit* limit) {
     const uint64_t larger = buffer_ ? kGrowth * buffer_->size() : kFirstBuffer;
     size = std::min(size, std::max(larger, filled_ + wanted));
   }
-  auto larger = Allocate(size, limit);
+  // Not of parts that grow: all of them are needed for the largest object.
+  const bool may_squeeze = filled_ < kMinPartSize && size <= part_size_;
+  const uint64_t least = may_squeeze ? std::min(size, kMinPartSize) : size;
+  auto larger = Allocate(size, least, limit);
   if (!larger.ok()) return larger.error();
+  squeezed_ = larger.value()->size() < size;
   if (filled_ > 0) std::memcpy(larger.value()->data(), buffer_->data(), filled_);
   buffer_ = std::move(larger).value();
   return Ok();

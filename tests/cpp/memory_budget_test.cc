@@ -17,37 +17,47 @@ using Clock = std::chrono::steady_clock;
 TEST(MemoryBudget, GrantsUpToItsLimit) {
   MemoryBudget budget(100);
   EXPECT_EQ(budget.limit(), 100u);
-  EXPECT_TRUE(budget.TryReserve(60, 0));
-  EXPECT_TRUE(budget.TryReserve(40, 60));
-  EXPECT_FALSE(budget.TryReserve(1, 100));
+  EXPECT_TRUE(budget.TryReserve(60, Claim::kNeeded));
+  EXPECT_TRUE(budget.TryReserve(40, Claim::kShare));
+  EXPECT_FALSE(budget.TryReserve(1, Claim::kShare));
   EXPECT_EQ(budget.reserved(), 100u);
   budget.Release(40);
-  EXPECT_TRUE(budget.TryReserve(40, 60));
+  EXPECT_TRUE(budget.TryReserve(40, Claim::kShare));
 }
 
 TEST(MemoryBudget, AlwaysGrantsAStreamThatHoldsNothing) {
   MemoryBudget budget(100);
-  EXPECT_TRUE(budget.TryReserve(1000, 0));
-  EXPECT_TRUE(budget.TryReserve(1000, 0));
+  EXPECT_TRUE(budget.TryReserve(1000, Claim::kNeeded));
+  EXPECT_TRUE(budget.TryReserve(1000, Claim::kNeeded));
   EXPECT_EQ(budget.reserved(), 2000u);
-  EXPECT_FALSE(budget.TryReserve(0, 1000));
+  EXPECT_FALSE(budget.TryReserve(0, Claim::kShare));
   budget.Release(1000);
-  EXPECT_FALSE(budget.TryReserve(1, 1000));
+  EXPECT_FALSE(budget.TryReserve(1, Claim::kShare));
   budget.Release(1000);
-  EXPECT_TRUE(budget.TryReserve(100, 1));
+  EXPECT_TRUE(budget.TryReserve(100, Claim::kShare));
+}
+
+TEST(MemoryBudget, LeavesHalfFreeOfWhatCanBeDoneWithout) {
+  MemoryBudget budget(100);
+  EXPECT_FALSE(budget.TryReserve(51, Claim::kSpare));
+  EXPECT_TRUE(budget.TryReserve(50, Claim::kSpare));
+  EXPECT_FALSE(budget.TryReserve(1, Claim::kSpare));
+  EXPECT_TRUE(budget.TryReserve(50, Claim::kShare));
+  EXPECT_FALSE(budget.TryReserve(1, Claim::kShare));
+  EXPECT_FALSE(budget.TryReserve(0, Claim::kSpare));
 }
 
 TEST(MemoryBudget, DoesNotOverflow) {
   MemoryBudget budget(100);
-  EXPECT_TRUE(budget.TryReserve(50, 0));
-  EXPECT_FALSE(budget.TryReserve(std::numeric_limits<uint64_t>::max(), 50));
+  EXPECT_TRUE(budget.TryReserve(50, Claim::kNeeded));
+  EXPECT_FALSE(budget.TryReserve(std::numeric_limits<uint64_t>::max(), Claim::kShare));
   EXPECT_EQ(budget.reserved(), 50u);
 }
 
 TEST(MemoryBudget, WithoutALimitGrantsOnlyFirstReservations) {
   MemoryBudget budget(0);
-  EXPECT_TRUE(budget.TryReserve(10, 0));
-  EXPECT_FALSE(budget.TryReserve(1, 10));
+  EXPECT_TRUE(budget.TryReserve(10, Claim::kNeeded));
+  EXPECT_FALSE(budget.TryReserve(1, Claim::kShare));
 }
 
 TEST(MemoryBudget, WaitEndsAtTheTimeout) {
@@ -61,7 +71,7 @@ TEST(MemoryBudget, WaitEndsAtTheTimeout) {
 
 TEST(MemoryBudget, WaitEndsWithARelease) {
   MemoryBudget budget(10);
-  ASSERT_TRUE(budget.TryReserve(10, 0));
+  ASSERT_TRUE(budget.TryReserve(10, Claim::kNeeded));
   const uint64_t seen = budget.release_count();
   std::thread releaser([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -76,9 +86,9 @@ TEST(MemoryBudget, WaitEndsWithARelease) {
 
 TEST(MemoryBudget, DoesNotMissAReleaseBeforeTheWait) {
   MemoryBudget budget(10);
-  ASSERT_TRUE(budget.TryReserve(10, 0));
+  ASSERT_TRUE(budget.TryReserve(10, Claim::kNeeded));
   const uint64_t seen = budget.release_count();
-  EXPECT_FALSE(budget.TryReserve(1, 10));
+  EXPECT_FALSE(budget.TryReserve(1, Claim::kShare));
   budget.Release(10);
   const auto start = Clock::now();
   budget.WaitForRelease(seen, 60'000);
@@ -102,7 +112,7 @@ TEST(MemoryBudget, ContendingStreamsAllFinishWithinBounds) {
       }
       for (;;) {
         const uint64_t seen = budget.release_count();
-        if (budget.TryReserve(kPart, held)) break;
+        if (budget.TryReserve(kPart, held == 0 ? Claim::kNeeded : Claim::kShare)) break;
         budget.Release(kPart);  // a transfer of this stream completes
         held -= kPart;
         budget.WaitForRelease(seen, 1000);

@@ -384,7 +384,7 @@ TEST_P(WriterTest, WaitsForMemoryAreInterrupted) {
   SetLimit(1);
   Open();
   ASSERT_TRUE(Write("first").ok());  // who holds nothing is granted something
-  GetProcessMemory().budget->TryReserve(1, 0);
+  GetProcessMemory().budget->TryReserve(1, Claim::kNeeded);
   std::atomic<bool> interrupt = false;
   const CallOptions call = {[&] { return interrupt.load(); }};
   std::thread later([&] {

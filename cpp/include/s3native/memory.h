@@ -101,18 +101,24 @@ class SlabPool : public std::enable_shared_from_this<SlabPool> {
   SlabPoolStats stats_;
 };
 
+// How badly somebody wants memory of the budget.
+enum class Claim {
+  kSpare,   // can do without: granted as long as half of the limit stays free
+  kShare,   // can wait, for others or for what it holds itself
+  kNeeded,  // holds nothing that it could wait for: granted in any case
+};
+
 // Bytes that may be in flight at once. Streams reserve before they start a transfer and release
-// when it has left their hands; at the limit they wait. A stream that holds nothing is always
-// granted one reservation, so nobody deadlocks and a piece larger than the whole budget still
-// moves. Thread-safety: all methods, any thread.
+// when it has left their hands; at the limit they wait. A stream that holds nothing needs its
+// reservation, so nobody deadlocks and a piece larger than the whole budget still moves.
+// Thread-safety: all methods, any thread.
 class MemoryBudget {
  public:
   explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
 
   void set_limit(uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
 
-  // Reserves if it fits or if `stream_holds` (what this stream has reserved already) is 0.
-  bool TryReserve(uint64_t size, uint64_t stream_holds);
+  bool TryReserve(uint64_t size, Claim claim);
   void Release(uint64_t size);
   // How often something was released. Read it before TryReserve and pass it to WaitForRelease: a
   // release between the two is then not missed.
