@@ -5,6 +5,7 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <unordered_set>
 
 #include "buffer.h"
 #include "convert.h"
@@ -13,15 +14,21 @@
 namespace s3native::python {
 namespace {
 
+// Bytes of small objects are received in pool memory, which is in the processor's cache when many
+// threads read, and copied to where they stay: that costs less than receiving them there.
+constexpr uint64_t kReceivedInPool = 256 << 10;
+
 constexpr char kClosed[] = "I/O operation on closed file";
 
 class Cursor {
  public:
-  Cursor(py::object opener, uint64_t buffer_size, uint64_t position)
-      : opener_(std::move(opener)),
-        buffer_size_(std::max<uint64_t>(buffer_size, 1)),
-        position_(position) {}
-
+  // Calls `opener` for the reader, now and in a forked child.
+  void Open(py::object opener, uint64_t buffer_size, uint64_t position) {
+    opener_ = std::move(opener);
+    buffer_size_ = std::max<uint64_t>(buffer_size, 1);
+    position_ = position;
+    reader();  // tells what is wrong with the URL
+  }
   uint64_t position() const { return position_; }
   bool closed() const { return closed_; }
   void Close() {
@@ -40,8 +47,14 @@ class Cursor {
 
   py::object reader() {
     CheckOpen();
+    if (!opener_) throw py::value_error("the file has not been initialized");
     if (!reader_) reader_ = opener_();
     return reader_;
+  }
+  int Traverse(visitproc visit, void* arg) const {
+    Py_VISIT(opener_.ptr());
+    Py_VISIT(reader_.ptr());
+    return 0;
   }
 
   // What is at hand, if that is `size` bytes or more and nobody moves the cursor.
@@ -59,7 +72,7 @@ class Cursor {
   uint64_t ReadInto(const py::object& buffer, bool some);
   py::bytes ReadLine(int64_t limit);
   py::bytes Peek();
-  Buffer View(uint64_t size);
+  Buffer View(int64_t size);
   uint64_t Seek(int64_t offset, int64_t whence);
 
  private:
@@ -118,10 +131,10 @@ class Cursor {
     }
   }
 
-  const py::object opener_;
-  const uint64_t buffer_size_;
+  py::object opener_;
+  uint64_t buffer_size_ = 1;
   py::object reader_;
-  uint64_t position_;
+  uint64_t position_ = 0;
   bool closed_ = false;
   bool busy_ = false;
   std::thread::id owner_;
@@ -187,7 +200,15 @@ py::bytes Cursor::Read(int64_t size) {
     }
     Reader& engine = this->engine();
     const uint64_t start = position_;
-    GrowingBytes out(std::max(Available(), engine.PredictedRest(start)));
+    const uint64_t expected = std::max(Available(), engine.PredictedRest(start));
+    if (Available() == 0 && expected <= kReceivedInPool) {
+      const Fetched rest = WithoutGil([&] { return engine.ViewRest(start, Interruptible()); });
+      position_ += rest.size;
+      return py::bytes(
+          rest.size > 0 ? reinterpret_cast<const char*>(rest.slab->data()) + rest.offset : "",
+          rest.size);
+    }
+    GrowingBytes out(expected);
     uint64_t got = CopyTo(out.From(0));
     DropWindow();
     got = ReadRest(engine, position_, &out, got);
@@ -251,16 +272,19 @@ py::bytes Cursor::Peek() {
   return {size > 0 ? reinterpret_cast<const char*>(At()) : "", size};
 }
 
-Buffer Cursor::View(uint64_t size) {
+Buffer Cursor::View(int64_t size) {
   CheckOpen();
   const Turn turn(this);
   Buffer view;
-  if (size > 0 && size <= Available()) {
+  if (size > 0 && static_cast<uint64_t>(size) <= Available()) {
     view = {slab_, static_cast<size_t>(At() - slab_->data()), static_cast<size_t>(size)};
   } else {
     Reader& engine = this->engine();
-    size = AtMost(size);
-    Fetched fetched = WithoutGil([&] { return engine.ViewAt(position_, size, Interruptible()); });
+    const uint64_t most = size < 0 ? 0 : AtMost(static_cast<uint64_t>(size));
+    Fetched fetched = WithoutGil([&] {
+      return size < 0 ? engine.ViewRest(position_, Interruptible())
+                      : engine.ViewAt(position_, most, Interruptible());
+    });
     view = {std::move(fetched.slab), fetched.offset, fetched.size};
   }
   position_ += view.size;
@@ -289,11 +313,19 @@ uint64_t Cursor::Seek(int64_t offset, int64_t whence) {
 
 // ---- the Python type ----
 
-struct CursorObject {
-  PyObject_HEAD Cursor cursor;
-};
+// The base's layout differs between versions of Python: the cursor lies behind it.
+PyTypeObject* base = nullptr;
+Py_ssize_t cursor_offset = 0;
 
-Cursor& CursorOf(PyObject* self) { return reinterpret_cast<CursorObject*>(self)->cursor; }
+Cursor& CursorOf(PyObject* self) {
+  return *reinterpret_cast<Cursor*>(reinterpret_cast<char*>(self) + cursor_offset);
+}
+
+// Those that exist, guarded by the GIL.
+std::unordered_set<PyObject*>& Alive() {
+  static auto* alive = new std::unordered_set<PyObject*>;
+  return *alive;
+}
 
 // Runs the body of a method; exceptions become Python's.
 template <typename Body>
@@ -385,10 +417,7 @@ PyObject* Peek(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
 }
 
 PyObject* View(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  return Guard([&] {
-    const int64_t size = SizeFrom(arguments, count);
-    return py::cast(CursorOf(self).View(static_cast<uint64_t>(std::max<int64_t>(size, 0))));
-  });
+  return Guard([&] { return py::cast(CursorOf(self).View(SizeFrom(arguments, count))); });
 }
 
 PyObject* Seek(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
@@ -426,25 +455,66 @@ PyObject* GetReader(PyObject* self, void*) {
   return Guard([&] { return CursorOf(self).reader(); });
 }
 
-PyObject* New(PyTypeObject* type, PyObject* arguments, PyObject*) {
-  PyObject* opener = nullptr;
-  unsigned long long buffer_size = 0;
-  unsigned long long position = 0;
-  if (PyArg_ParseTuple(arguments, "OKK", &opener, &buffer_size, &position) == 0) return nullptr;
+PyObject* GetClosed(PyObject* self, void*) { return PyBool_FromLong(CursorOf(self).closed()); }
+
+PyObject* Iterate(PyObject* self) {
+  if (!CursorOf(self).closed()) return Py_NewRef(self);
+  PyErr_SetString(PyExc_ValueError, kClosed);
+  return nullptr;
+}
+
+// Arguments are Init's.
+PyObject* New(PyTypeObject* type, PyObject*, PyObject*) {
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) return nullptr;
-  new (&CursorOf(self)) Cursor(py::reinterpret_borrow<py::object>(opener), buffer_size, position);
-  PyObject* reader = GetReader(self, nullptr);  // tells what is wrong with the URL
-  if (reader == nullptr) Py_CLEAR(self);
-  Py_XDECREF(reader);
+  new (&CursorOf(self)) Cursor();
+  Alive().insert(self);
   return self;
 }
 
+int Init(PyObject* self, PyObject* arguments, PyObject*) {
+  PyObject* opener = nullptr;
+  unsigned long long buffer_size = 0;
+  unsigned long long position = 0;
+  if (PyArg_ParseTuple(arguments, "OKK", &opener, &buffer_size, &position) == 0) return -1;
+  PyObject* done = Guard([&] {
+    CursorOf(self).Open(py::reinterpret_borrow<py::object>(opener), buffer_size, position);
+    return py::none();
+  });
+  Py_XDECREF(done);
+  return done == nullptr ? -1 : 0;
+}
+
+bool BaseIsOnTheHeap() { return PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE); }
+
+// A base on the heap takes care of the type, another one knows nothing of it.
+int Traverse(PyObject* self, visitproc visit, void* arg) {
+  if (!BaseIsOnTheHeap()) Py_VISIT(Py_TYPE(self));
+  if (const int stop = CursorOf(self).Traverse(visit, arg); stop != 0) return stop;
+  return base->tp_traverse(self, visit, arg);
+}
+
+int Clear(PyObject* self) { return base->tp_clear(self); }
+
+// Instead of the base's, which closes: there is nothing to be written.
+void Finalize(PyObject*) {}
+
 void Dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
+  Alive().erase(self);
+  PyObject_GC_UnTrack(self);
   CursorOf(self).~Cursor();
-  type->tp_free(self);
-  Py_DECREF(type);
+  PyObject_GC_Track(self);  // the base's untracks
+  base->tp_dealloc(self);
+  if (!BaseIsOnTheHeap()) Py_DECREF(type);
+}
+
+py::list GetAlive() {
+  py::list alive;
+  for (PyObject* self : Alive()) {
+    if (Py_REFCNT(self) > 0) alive.append(py::reinterpret_borrow<py::object>(self));
+  }
+  return alive;
 }
 
 template <typename Function>
@@ -461,26 +531,38 @@ void BindCursor(py::module_& module) {
                                   {"readinto1", &ReadInto1, METH_O, nullptr},
                                   {"readline", Method(&ReadLine), METH_FASTCALL, nullptr},
                                   {"peek", Method(&Peek), METH_FASTCALL, nullptr},
-                                  {"view", Method(&View), METH_FASTCALL, nullptr},
+                                  {"_view", Method(&View), METH_FASTCALL, nullptr},
                                   {"seek", Method(&Seek), METH_FASTCALL, nullptr},
                                   {"tell", &Tell, METH_NOARGS, nullptr},
                                   {"close", &Close, METH_NOARGS, nullptr},
-                                  {"forget", &Forget, METH_NOARGS, nullptr},
+                                  {"_forget", &Forget, METH_NOARGS, nullptr},
                                   {nullptr, nullptr, 0, nullptr}};
-  static PyGetSetDef properties[] = {{"reader", &GetReader, nullptr, nullptr, nullptr},
+  static PyGetSetDef properties[] = {{"_reader", &GetReader, nullptr, nullptr, nullptr},
+                                     {"closed", &GetClosed, nullptr, nullptr, nullptr},
                                      {nullptr, nullptr, nullptr, nullptr, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(&New)},
+                                {Py_tp_init, reinterpret_cast<void*>(&Init)},
+                                {Py_tp_traverse, reinterpret_cast<void*>(&Traverse)},
+                                {Py_tp_clear, reinterpret_cast<void*>(&Clear)},
+                                {Py_tp_finalize, reinterpret_cast<void*>(&Finalize)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(&Dealloc)},
-                                {Py_tp_iter, reinterpret_cast<void*>(&PyObject_SelfIter)},
+                                {Py_tp_iter, reinterpret_cast<void*>(&Iterate)},
                                 {Py_tp_iternext, reinterpret_cast<void*>(&NextLine)},
                                 {Py_tp_methods, methods},
                                 {Py_tp_getset, properties},
                                 {0, nullptr}};
-  static PyType_Spec spec = {"s3native._core.Cursor", sizeof(CursorObject), 0, Py_TPFLAGS_DEFAULT,
-                             slots};
-  const auto type = py::reinterpret_steal<py::object>(PyType_FromSpec(&spec));
+  const py::object base_type = py::module_::import("_io").attr("_BufferedIOBase");
+  base = reinterpret_cast<PyTypeObject*>(base_type.ptr());
+  constexpr auto kAlignment = static_cast<Py_ssize_t>(alignof(Cursor));
+  cursor_offset = (base->tp_basicsize + kAlignment - 1) / kAlignment * kAlignment;
+  static PyType_Spec spec = {"s3native._core.Cursor",
+                             static_cast<int>(cursor_offset + sizeof(Cursor)), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  const auto type = py::reinterpret_steal<py::object>(
+      PyType_FromSpecWithBases(&spec, py::make_tuple(base_type).ptr()));
   if (!type) throw py::error_already_set();
   module.add_object("Cursor", type);
+  module.def("alive_cursors", &GetAlive);
 }
 
 }  // namespace s3native::python

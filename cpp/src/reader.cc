@@ -46,9 +46,11 @@ class DirectReads {
       state_->results.emplace_back();
     }
     operations_.push_back(store_.Get(get, [state = state_, index](Result<GetResult> result) {
-      std::lock_guard lock(state->mutex);
-      state->results[index].emplace(std::move(result));
-      --state->in_flight;
+      {
+        std::lock_guard lock(state->mutex);
+        state->results[index].emplace(std::move(result));
+        --state->in_flight;
+      }
       state->arrived.notify_one();
     }));
   }
@@ -56,7 +58,8 @@ class DirectReads {
   // Their outcomes, in the order they were started.
   Result<GetResult> TakeNext() {
     std::unique_lock lock(state_->mutex);
-    std::optional<Result<GetResult>>& result = state_->results[taken_++];
+    const size_t index = taken_++;
+    std::optional<Result<GetResult>>& result = state_->results[index];
     const auto arrived = [&] { return result.has_value(); };
     while (!state_->arrived.wait_for(lock, kInterruptPoll, arrived)) {
       lock.unlock();
@@ -64,6 +67,7 @@ class DirectReads {
       if (expired) return *expired;
       lock.lock();
     }
+    operations_[index] = nullptr;  // nothing to cancel
     return std::move(*result);
   }
 
@@ -100,6 +104,7 @@ class ObjectReader : public Reader {
   Result<uint64_t> ReadAt(uint64_t start, MutableBytes destination, ReadKind kind,
                           const CallOptions& call) override;
   Result<Fetched> ViewAt(uint64_t start, uint64_t size, const CallOptions& call) override;
+  Result<Fetched> ViewRest(uint64_t start, const CallOptions& call) override;
   Result<Fetched> ViewSome(uint64_t start, uint64_t size, const CallOptions& call) override;
   uint64_t PredictedRest(uint64_t start) const override;
   std::optional<ObjectInfo> Pinned() const override;
@@ -390,6 +395,26 @@ Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOp
   Result<Fetched> there = ViewOf(pieces[0].block, start, end, &limit);
   if (!there.ok() || there.value().slab) return there;
   return IntoSlab(start, end, ReadKind::kAlone, call);
+}
+
+// Where the end is not known, the first request is as large as the objects seen lately.
+Result<Fetched> ObjectReader::ViewRest(uint64_t start, const CallOptions& call) {
+  if (MayPrefetch()) return ViewAt(start, PredictedRest(start), call);
+  Fetched view;
+  for (bool ended = false; !ended;) {
+    const uint64_t room = PredictedRest(start + view.size);
+    if (room == 0) break;
+    SlabPtr larger = GetProcessMemory().pool->Allocate(view.size + room);
+    if (view.size > 0) std::memcpy(larger->data(), view.slab->data(), view.size);
+    view.slab = std::move(larger);
+    const Result<uint64_t> got =
+        ReadAt(start + view.size, {view.slab->data() + view.size, static_cast<size_t>(room)},
+               ReadKind::kRest, call);
+    if (!got.ok()) return got.error();
+    view.size += got.value();
+    ended = got.value() < room;
+  }
+  return view;
 }
 
 Result<Fetched> ObjectReader::ViewSome(uint64_t start, uint64_t size, const CallOptions& call) {

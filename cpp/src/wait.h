@@ -50,9 +50,11 @@ Result<T> Await(WaitLimit* limit, Starter&& start) {
   };
   auto state = std::make_shared<State>();
   OperationPtr operation = start([state](Result<T> result) {
-    std::lock_guard lock(state->mutex);
-    state->result.emplace(std::move(result));
-    state->arrived.notify_one();
+    {
+      std::lock_guard lock(state->mutex);
+      state->result.emplace(std::move(result));
+    }
+    state->arrived.notify_one();  // without the lock, or who wakes would wait for it
   });
   std::unique_lock lock(state->mutex);
   bool cancelled = false;

@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from s3native import _core
@@ -61,19 +61,8 @@ _READING: dict[str, Any] = {
     "follow": False,
 }
 _WRITING = _OPTIONS - _TEXT - _READING.keys() - {"buffering"}
-_METHODS_OF_CURSOR = (
-    "read",
-    "read1",
-    "readinto",
-    "readinto1",
-    "readline",
-    "peek",
-    "seek",
-    "tell",
-)
 _CLOSED = "I/O operation on closed file"
 
-_readers: weakref.WeakSet[ObjectReader] = weakref.WeakSet()
 _writers: weakref.WeakSet[RawWriter] = weakref.WeakSet()
 _parents: list[Any] = []
 
@@ -123,7 +112,7 @@ def _parse_mode(mode: str) -> tuple[str, bool]:
     return kind, "b" not in mode
 
 
-class ObjectReader(io.BufferedIOBase):
+class ObjectReader(_core.Cursor, io.BufferedIOBase):
     """An object as a binary file to read; made by `Client.open`.
 
     Behaves as `io.BufferedReader`, and more. The first read finds out size and ETag; later ones are
@@ -133,8 +122,6 @@ class ObjectReader(io.BufferedIOBase):
     """
 
     mode = "rb"
-    # Text files look at it for each line: IOBase's property takes longer than a line.
-    closed = False
 
     def __init__(
         self,
@@ -145,19 +132,9 @@ class ObjectReader(io.BufferedIOBase):
         position: int = 0,
     ) -> None:
         self.name = url
-        self._opener = _Opener(client, url, options)
+        self._opener = opener = _Opener(client, url, options)
         self._buffering = buffering
-        self._cursor = _core.Cursor(self._opener, buffering, position)
-        # The cursor's own methods: a Python function around them would cost more than they do.
-        vars(self).update({name: getattr(self._cursor, name) for name in _METHODS_OF_CURSOR})
-        _readers.add(self)
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._checked()
-        return self._cursor
-
-    def __next__(self) -> bytes:
-        return next(self._cursor)
+        _core.Cursor.__init__(self, opener, buffering, position)
 
     def readable(self) -> bool:
         """Return True."""
@@ -172,12 +149,12 @@ class ObjectReader(io.BufferedIOBase):
     @property
     def info(self) -> _core.ObjectInfo:
         """What the server says about the object; a HEAD request unless something was read."""
-        return self._cursor.reader.info()
+        return self._reader.info()
 
     @property
     def size(self) -> int:
         """Bytes of the object; a HEAD request unless it was given or something was read."""
-        return self._cursor.reader.size()
+        return self._reader.size()
 
     @property
     def etag(self) -> str:
@@ -186,11 +163,11 @@ class ObjectReader(io.BufferedIOBase):
 
     def pread(self, size: int, offset: int) -> bytes:
         """Up to `size` bytes from byte `offset` on; the cursor stays. Any number at once."""
-        return self._cursor.reader.pread(offset, size)
+        return self._reader.pread(offset, size)
 
     def pread_into(self, buffer: BufferLike, offset: int) -> int:
         """As `pread`, straight into a writable buffer; returns how many bytes there were."""
-        return self._cursor.reader.pread_into(offset, buffer)
+        return self._reader.pread_into(offset, buffer)
 
     def readview(self, size: int = -1) -> memoryview:
         """Up to `size` bytes at the cursor (default: all) as a view of the engine's memory.
@@ -198,9 +175,7 @@ class ObjectReader(io.BufferedIOBase):
         Not copied where they came in one request, and read-only: others may read the same memory.
         It returns to the pool when the last view dies.
         """
-        if size < 0:
-            size = max(0, self.size - self.tell())
-        return memoryview(self._cursor.view(size)).toreadonly()
+        return memoryview(self._view(size)).toreadonly()
 
     def will_need(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Ask ahead for ranges, half-open, that will be read, in whatever order.
@@ -208,26 +183,16 @@ class ObjectReader(io.BufferedIOBase):
         As many as memory allows are asked for at once, the others as these are read. A HEAD
         request if nothing is known of the object yet.
         """
-        self._cursor.reader.will_need(ranges)
+        self._reader.will_need(ranges)
 
-    def close(self) -> None:
-        """Let go of what was read ahead; closing again does nothing."""
-        if not self.closed:
-            super().close()
-            self.closed = True
-            self._cursor.close()
-
-    def __del__(self) -> None:
-        """Not closed here: of `open(url).read()` only the cursor is left when it reads."""
+    def flush(self) -> None:
+        """Do nothing."""
+        self._checked()
 
     def pin(self) -> None:
         """See to it that when this is opened again it is the same object."""
         if not self.closed:
-            self._opener.options = self._opener.options | self._cursor.reader.pins()
-
-    def forget_engine(self) -> None:
-        """In a forked child: the engine has no threads here. It is kept, not torn down."""
-        self._cursor.forget()
+            self._opener.options = self._opener.options | self._reader.pins()
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         position = self.tell()
@@ -425,13 +390,15 @@ class TextWriter(_Atomic, io.TextIOWrapper):
 
 def _pin_readers() -> None:
     """Before a fork: what the child opens again must be the same object."""
-    for reader in list(_readers):
-        reader.pin()
+    for reader in _core.alive_cursors():
+        if isinstance(reader, ObjectReader):
+            reader.pin()
 
 
 def _forget_engines() -> None:
-    for reader in list(_readers):
-        reader.forget_engine()
+    """In a forked child: engines have no threads here. They are kept, not torn down."""
+    for reader in _core.alive_cursors():
+        reader._forget()
     for writer in list(_writers):
         writer.forget_engine()
 

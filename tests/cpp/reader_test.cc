@@ -47,6 +47,27 @@ TEST_P(ReaderTest, SmallSteps) {
   for (uint64_t at = 0; at < content_.size();) at += std::max<uint64_t>(ExpectSome(at, 11), 1);
 }
 
+TEST_P(ReaderTest, ViewsOfTheRest) {
+  for (const uint64_t size : {0ull, 1ull, 1'000ull, 3ull * kBlock, 3ull * kBlock + 17}) {
+    for (const bool follow : {false, true}) {
+      ReaderOptions options;
+      options.follow = follow;
+      for (const uint64_t start : {uint64_t{0}, size / 3, size, size + 5}) {
+        OpenNew(size, options);
+        ExpectRest(start);
+        ExpectRest(start);  // of what is known by now
+      }
+    }
+  }
+}
+
+TEST_P(ReaderTest, AViewOfASmallObjectTakesOneRequest) {
+  OpenNew(1'000);
+  const int before = Gets();
+  ExpectRest(0);
+  EXPECT_EQ(Gets(), before + 1);
+}
+
 TEST_P(ReaderTest, NothingIsBehindTheEnd) {
   OpenNew(1'000);
   ExpectRead(1'000, 5);  // the size is not known yet

@@ -118,7 +118,7 @@ def step_of_both(file: Any, twin: io.BytesIO, name: str, argument: Any) -> None:
 
 
 @pytest.mark.slow
-@settings(QUICK, max_examples=1050)
+@settings(QUICK, max_examples=5000)
 @given(
     number=st.integers(0, len(OBJECTS) - 1),
     access=st.sampled_from(["auto", "sequential", "random"]),
@@ -141,7 +141,7 @@ def test_reading(
             step_of_both(file, twin, name, argument)
 
 
-@settings(QUICK, max_examples=300)
+@settings(QUICK, max_examples=1500)
 @given(
     number=st.sampled_from(SMALL),
     access=st.sampled_from(["auto", "sequential", "random"]),
@@ -162,7 +162,7 @@ def test_reading_with_small_buffers(
             step_of_both(file, twin, name, argument)
 
 
-@settings(QUICK, max_examples=300)
+@settings(QUICK, max_examples=1500)
 @given(
     number=st.integers(0, len(OBJECTS) - 1),
     newline=st.sampled_from([None, "", "\n", "\r"]),
@@ -284,7 +284,7 @@ def check_writing(
         assert pending_uploads(boto, BUCKET, "written") == []
 
 
-@settings(QUICK, max_examples=400)
+@settings(QUICK, max_examples=1980)
 @given(
     mode=st.sampled_from(["wb", "w", "xb", "x"]),
     buffering=st.sampled_from([-1, 1, 16, 1000]),

@@ -72,6 +72,17 @@ def test_readview(file: ObjectReader, settled: Callable[[], None]) -> None:
     assert rest == DATA[1000:]
 
 
+def test_a_readview_of_a_small_object_takes_one_request(
+    client: s3native.Client, bucket: str
+) -> None:
+    data = content(110_000)
+    url = stored(client, bucket, data)
+    views = []
+    with client.open(url) as file:
+        assert moved(client, "requests", lambda: views.append(file.readview())) == 1
+    assert views == [data]
+
+
 def test_readview_of_what_is_at_hand_copies_nothing(file: ObjectReader) -> None:
     file.read(10)
     first = np.frombuffer(file.readview(100), np.uint8)

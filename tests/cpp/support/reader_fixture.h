@@ -84,6 +84,11 @@ class ReaderTest : public StreamTest,
     ASSERT_TRUE(view.ok()) << view.error().message;
     ASSERT_TRUE(TextOf(view.value()) == Expected(start, size)) << start << " + " << size;
   }
+  void ExpectRest(uint64_t start) {
+    const auto view = reader_->ViewRest(start, {});
+    ASSERT_TRUE(view.ok()) << view.error().message;
+    ASSERT_TRUE(TextOf(view.value()) == Expected(start, UINT64_MAX)) << start;
+  }
   uint64_t ExpectSome(uint64_t start, uint64_t size) {
     const auto view = reader_->ViewSome(start, size, {});
     EXPECT_TRUE(view.ok());
