@@ -313,7 +313,8 @@ uint64_t Cursor::Seek(int64_t offset, int64_t whence) {
 
 // ---- the Python type ----
 
-// The base's layout differs between versions of Python: the cursor lies behind it.
+// _io._IOBase, which all the slots of io's base classes come from. Its layout differs between
+// versions of Python: the cursor lies behind it.
 PyTypeObject* base = nullptr;
 Py_ssize_t cursor_offset = 0;
 
@@ -552,9 +553,10 @@ void BindCursor(py::module_& module) {
                                 {Py_tp_getset, properties},
                                 {0, nullptr}};
   const py::object base_type = py::module_::import("_io").attr("_BufferedIOBase");
-  base = reinterpret_cast<PyTypeObject*>(base_type.ptr());
+  base = reinterpret_cast<PyTypeObject*>(py::module_::import("_io").attr("_IOBase").ptr());
+  const auto* direct_base = reinterpret_cast<PyTypeObject*>(base_type.ptr());
   constexpr auto kAlignment = static_cast<Py_ssize_t>(alignof(Cursor));
-  cursor_offset = (base->tp_basicsize + kAlignment - 1) / kAlignment * kAlignment;
+  cursor_offset = (direct_base->tp_basicsize + kAlignment - 1) / kAlignment * kAlignment;
   static PyType_Spec spec = {"s3native._core.Cursor",
                              static_cast<int>(cursor_offset + sizeof(Cursor)), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};

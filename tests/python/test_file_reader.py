@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import io
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -354,6 +356,27 @@ def test_a_small_object_takes_one_request(client: s3native.Client, bucket: str) 
     assert moved(client, "requests", lambda: client.open(url).read()) == 1
     assert moved(client, "requests", lambda: client.open(url, "r").read()) == 1
     assert moved(client, "requests", lambda: list(client.open(url))) == 1
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_files_leave_nothing_behind(client: s3native.Client, url: str, closes: bool) -> None:
+    def count() -> tuple[int, ...]:
+        gc.collect()
+        types = ObjectReader, s3native._core.Cursor
+        alive = len(s3native._core.alive_cursors())
+        return alive, client.stats()["pool_in_use"], *map(sys.getrefcount, types)
+
+    client.open(url).read(1)
+    before = count()
+    for i in range(50):
+        opened = client.open(url)
+        opened.read(100)
+        if i % 2:
+            opened.itself = opened
+        if closes:
+            opened.close()
+    del opened
+    assert count() == before
 
 
 # ---- other processes, threads and interrupts ----
