@@ -204,7 +204,14 @@ class WriteFile(Operation):
 
 
 class ReadFiles(Operation):
-    """Many objects, each opened, read whole and closed, by ``in_flight`` threads."""
+    """Many objects, each opened, read whole and closed, by ``in_flight`` threads.
+
+    With the option ``as_view`` into memory of the client's own.
+    """
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._as_view = bool(job.options.get("as_view"))
 
     def warm_up(self) -> None:
         self._read(self.job.keys[:_SAMPLE_KEYS])
@@ -220,7 +227,7 @@ class ReadFiles(Operation):
         moved = 0
         for key in keys:
             with self.client.open_reader(key) as file:
-                moved += len(file.read())
+                moved += len(file.readview() if self._as_view else file.read())
         return moved
 
     def digest(self) -> str:

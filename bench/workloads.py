@@ -87,7 +87,8 @@ def _by(operation: str, label: str) -> Entry:
 
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
 
-_FILES = _clients(S3NATIVE, "obstore", "pyarrow", "boto3", "s3fs", "smart_open")
+_FILES = _clients(S3NATIVE, "obstore", "pyarrow", "boto3", "s3fs", "smart_open", "s3torchconnector")
+_WRITTEN_FILES = [entry for entry in _FILES if entry.label != "boto3"]  # it has none
 
 FULL = [
     Workload(
@@ -202,7 +203,10 @@ FULL = [
         "GET 2 GiB through a file, readinto of 8 MiB, nginx",
         "read_file_into",
         "nginx",
-        [_by("get_into", "get_into"), *_clients(S3NATIVE, "pyarrow", "s3fs", "smart_open")],
+        [
+            _by("get_into", "get_into"),
+            *_clients(S3NATIVE, "pyarrow", "s3fs", "smart_open", "s3torchconnector"),
+        ],
         size=2 * GIB,
         piece=8 * MIB,
         demand=Demand(0.95, 1.15),
@@ -223,7 +227,11 @@ FULL = [
         "GET 110 KB objects, opened and read whole by 32 threads, nginx",
         "read_files",
         "nginx",
-        [_by("get_many", "get_many"), *_FILES],
+        [
+            _by("get_many", "get_many"),
+            Entry("readview", S3NATIVE, options={"as_view": True}),
+            *_FILES,
+        ],
         size=SMALL,
         count=5000,
         in_flight=32,
@@ -234,7 +242,7 @@ FULL = [
         "PUT 2 GiB through a file, write(1 MiB), discarding server",
         "write_file",
         "sink",
-        [_by("put", "put"), *_clients(S3NATIVE, "obstore", "pyarrow", "s3fs", "smart_open")],
+        [_by("put", "put"), *_WRITTEN_FILES],
         size=2 * GIB,
         piece=MIB,
         rounds=3,
@@ -245,7 +253,7 @@ FULL = [
         "PUT 2 GiB through a file, one write, discarding server",
         "write_file",
         "sink",
-        [_by("put", "put"), *_clients(S3NATIVE, "obstore", "pyarrow", "s3fs", "smart_open")],
+        [_by("put", "put"), *_WRITTEN_FILES],
         size=2 * GIB,
         piece=2 * GIB,
         rounds=3,

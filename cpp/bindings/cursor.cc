@@ -22,8 +22,9 @@ constexpr char kClosed[] = "I/O operation on closed file";
 
 class Cursor {
  public:
-  // Calls `opener` for the reader, now and in a forked child.
+  // Once. Calls `opener` for the reader, now and in a forked child.
   void Open(py::object opener, uint64_t buffer_size, uint64_t position) {
+    if (opener_) throw py::value_error("the file has been initialized");
     opener_ = std::move(opener);
     buffer_size_ = std::max<uint64_t>(buffer_size, 1);
     position_ = position;
@@ -50,6 +51,11 @@ class Cursor {
     if (!opener_) throw py::value_error("the file has not been initialized");
     if (!reader_) reader_ = opener_();
     return reader_;
+  }
+  bool has_reader() const { return static_cast<bool>(reader_); }
+  void Clear() {
+    opener_ = py::object();
+    reader_ = py::object();
   }
   int Traverse(visitproc visit, void* arg) const {
     Py_VISIT(opener_.ptr());
@@ -202,11 +208,16 @@ py::bytes Cursor::Read(int64_t size) {
     const uint64_t start = position_;
     const uint64_t expected = std::max(Available(), engine.PredictedRest(start));
     if (Available() == 0 && expected <= kReceivedInPool) {
-      const Fetched rest = WithoutGil([&] { return engine.ViewRest(start, Interruptible()); });
-      position_ += rest.size;
-      return py::bytes(
-          rest.size > 0 ? reinterpret_cast<const char*>(rest.slab->data()) + rest.offset : "",
-          rest.size);
+      const Fetched first =
+          WithoutGil([&] { return engine.ViewRest(start, kReceivedInPool, Interruptible()); });
+      position_ += first.size;
+      const uint64_t more = first.size < expected ? 0 : engine.PredictedRest(position_);
+      GrowingBytes out(first.size + more);
+      if (first.size > 0)
+        std::memcpy(out.From(0).data, first.slab->data() + first.offset, first.size);
+      const uint64_t got = more > 0 ? ReadRest(engine, position_, &out, first.size) : first.size;
+      position_ = start + got;
+      return out.Take(got);
     }
     GrowingBytes out(expected);
     uint64_t got = CopyTo(out.From(0));
@@ -282,7 +293,7 @@ Buffer Cursor::View(int64_t size) {
     Reader& engine = this->engine();
     const uint64_t most = size < 0 ? 0 : AtMost(static_cast<uint64_t>(size));
     Fetched fetched = WithoutGil([&] {
-      return size < 0 ? engine.ViewRest(position_, Interruptible())
+      return size < 0 ? engine.ViewRest(position_, UINT64_MAX, Interruptible())
                       : engine.ViewAt(position_, most, Interruptible());
     });
     view = {std::move(fetched.slab), fetched.offset, fetched.size};
@@ -322,7 +333,7 @@ Cursor& CursorOf(PyObject* self) {
   return *reinterpret_cast<Cursor*>(reinterpret_cast<char*>(self) + cursor_offset);
 }
 
-// Those that exist, guarded by the GIL.
+// All there are, guarded by the GIL.
 std::unordered_set<PyObject*>& Alive() {
   static auto* alive = new std::unordered_set<PyObject*>;
   return *alive;
@@ -495,7 +506,10 @@ int Traverse(PyObject* self, visitproc visit, void* arg) {
   return base->tp_traverse(self, visit, arg);
 }
 
-int Clear(PyObject* self) { return base->tp_clear(self); }
+int Clear(PyObject* self) {
+  CursorOf(self).Clear();
+  return base->tp_clear(self);
+}
 
 // Instead of the base's, which closes: there is nothing to be written.
 void Finalize(PyObject*) {}
@@ -504,18 +518,20 @@ void Dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   Alive().erase(self);
   PyObject_GC_UnTrack(self);
+  CursorOf(self).Clear();
   CursorOf(self).~Cursor();
   PyObject_GC_Track(self);  // the base's untracks
   base->tp_dealloc(self);
   if (!BaseIsOnTheHeap()) Py_DECREF(type);
 }
 
-py::list GetAlive() {
-  py::list alive;
+py::list GetOpen() {
+  py::list open;
   for (PyObject* self : Alive()) {
-    if (Py_REFCNT(self) > 0) alive.append(py::reinterpret_borrow<py::object>(self));
+    if (Py_REFCNT(self) > 0 && CursorOf(self).has_reader())
+      open.append(py::reinterpret_borrow<py::object>(self));
   }
-  return alive;
+  return open;
 }
 
 template <typename Function>
@@ -564,7 +580,7 @@ void BindCursor(py::module_& module) {
       PyType_FromSpecWithBases(&spec, py::make_tuple(base_type).ptr()));
   if (!type) throw py::error_already_set();
   module.add_object("Cursor", type);
-  module.def("alive_cursors", &GetAlive);
+  module.def("open_cursors", &GetOpen);
 }
 
 }  // namespace s3native::python

@@ -6,7 +6,7 @@ namespace s3native {
 
 bool MemoryBudget::TryReserve(uint64_t size, Claim claim) {
   std::lock_guard lock(mutex_);
-  const uint64_t limit = claim == Claim::kSpare ? limit_ / 2 : limit_.load();
+  const uint64_t limit = claim == Claim::kSpare && reserved_ > 0 ? limit_ / 2 : limit_.load();
   // Written so that neither side overflows; reserved_ may exceed the limit by what was needed.
   const bool fits = reserved_ <= limit && size <= limit - reserved_;
   if (!fits && claim != Claim::kNeeded) return false;

@@ -8,7 +8,6 @@ namespace {
 
 constexpr uint64_t kMiB = 1ull << 20;
 constexpr uint64_t kLargestGrown = 1ull << 30;
-constexpr int kPartsBeforeGrowth = 1000;
 constexpr int kPartsPerDoubling = 500;
 
 uint64_t DivideUp(uint64_t size, uint64_t step) { return size / step + (size % step == 0 ? 0 : 1); }

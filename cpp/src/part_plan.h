@@ -12,6 +12,7 @@ inline constexpr uint64_t kMinPartSize = 5ull << 20;  // of all parts but the la
 inline constexpr uint64_t kMaxPartSize = 5ull << 30;
 inline constexpr uint64_t kMaxPartCount = 10'000;
 inline constexpr uint64_t kMaxObjectSize = 5ull << 40;
+inline constexpr int kPartsBeforeGrowth = 1'000;  // of an upload whose length is not known
 
 struct PartPlan {
   uint64_t part_size = 0;   // of all parts but the last, bytes

@@ -39,6 +39,7 @@ std::unique_ptr<ReservedSlab> ReservedSlab::TryAllocate(ProcessMemory& memory, u
 }
 
 ReservedSlab::~ReservedSlab() {
+  slab_ = nullptr;  // so that whoever the budget wakes finds it idle
   if (reserved_ != 0) budget_.Release(reserved_);
 }
 

@@ -104,7 +104,7 @@ class ObjectReader : public Reader {
   Result<uint64_t> ReadAt(uint64_t start, MutableBytes destination, ReadKind kind,
                           const CallOptions& call) override;
   Result<Fetched> ViewAt(uint64_t start, uint64_t size, const CallOptions& call) override;
-  Result<Fetched> ViewRest(uint64_t start, const CallOptions& call) override;
+  Result<Fetched> ViewRest(uint64_t start, uint64_t enough, const CallOptions& call) override;
   Result<Fetched> ViewSome(uint64_t start, uint64_t size, const CallOptions& call) override;
   uint64_t PredictedRest(uint64_t start) const override;
   std::optional<ObjectInfo> Pinned() const override;
@@ -398,10 +398,10 @@ Result<Fetched> ObjectReader::ViewAt(uint64_t start, uint64_t size, const CallOp
 }
 
 // Where the end is not known, the first request is as large as the objects seen lately.
-Result<Fetched> ObjectReader::ViewRest(uint64_t start, const CallOptions& call) {
+Result<Fetched> ObjectReader::ViewRest(uint64_t start, uint64_t enough, const CallOptions& call) {
   if (MayPrefetch()) return ViewAt(start, PredictedRest(start), call);
   Fetched view;
-  for (bool ended = false; !ended;) {
+  for (bool ended = false; !ended && view.size < enough;) {
     const uint64_t room = PredictedRest(start + view.size);
     if (room == 0) break;
     SlabPtr larger = GetProcessMemory().pool->Allocate(view.size + room);
@@ -426,8 +426,10 @@ Result<Fetched> ObjectReader::ViewSome(uint64_t start, uint64_t size, const Call
 
 uint64_t ObjectReader::PredictedRest(uint64_t start) const {
   std::lock_guard lock(mutex_);
-  if (!size_ || options_.follow) return predictor_.Predict();
-  return *size_ - std::min(*size_, start);
+  const uint64_t known = info_ ? info_->size : size_.value_or(0);
+  // A byte more of what grows: if it comes, there is more.
+  if (known > start) return known - start + (options_.follow ? 1 : 0);
+  return size_ && !options_.follow ? 0 : predictor_.Predict();
 }
 
 std::optional<ObjectInfo> ObjectReader::Pinned() const {

@@ -79,10 +79,9 @@ std::optional<Mapping> SlabPool::Map(size_t capacity) {
     mapping.wanted = page_locking_;
   }
   mapping.locked = LockPages(mapping.wanted, mapping.data, mapping.size);
-  if (mapping.locked) {
-    std::lock_guard lock(mutex_);
-    stats_.locked_bytes += mapping.size;
-  }
+  std::lock_guard lock(mutex_);
+  if (mapping.locked) stats_.locked_bytes += mapping.size;
+  if (!mapping.locked && mapping.wanted != PageLocking::kNone) lock_refused_ = true;
   return mapping;
 }
 
@@ -108,8 +107,9 @@ void SlabPool::set_limit(uint64_t bytes) {
 void SlabPool::set_page_locking(PageLocking wanted) {
   {
     std::lock_guard lock(mutex_);
-    if (page_locking_ == wanted) return;
+    if (page_locking_ == wanted && !lock_refused_) return;  // else it may be granted by now
     page_locking_ = wanted;
+    lock_refused_ = false;
   }
   Trim(0);
 }

@@ -195,14 +195,21 @@ Status ObjectWriter::MakeRoom(uint64_t wanted, WaitLimit* limit) {
     const uint64_t larger = buffer_ ? kGrowth * buffer_->size() : kFirstBuffer;
     size = std::min(size, std::max(larger, filled_ + wanted));
   }
-  // Not of parts that grow: all of them are needed for the largest object.
-  const bool may_squeeze = filled_ < kMinPartSize && size <= part_size_;
-  const uint64_t least = may_squeeze ? std::min(size, kMinPartSize) : size;
-  auto larger = Allocate(size, least, limit);
-  if (!larger.ok()) return larger.error();
-  squeezed_ = larger.value()->size() < size;
-  if (filled_ > 0) std::memcpy(larger.value()->data(), buffer_->data(), filled_);
-  buffer_ = std::move(larger).value();
+  // The later parts alone hold the largest object.
+  const bool may_squeeze = next_number_ <= kPartsBeforeGrowth;
+  auto larger = ReservedSlab::TryAllocate(GetProcessMemory(), size, Claim::kSpare);
+  if (!larger && may_squeeze && filled_ >= kMinPartSize) {
+    if (Status sent = SendBuffer(limit); !sent.ok()) return sent;
+    return MakeRoom(wanted, limit);
+  }
+  if (!larger) {
+    auto granted = Allocate(size, may_squeeze ? std::min(size, kMinPartSize) : size, limit);
+    if (!granted.ok()) return granted.error();
+    larger = std::move(granted).value();
+  }
+  squeezed_ = larger->size() < size;
+  if (filled_ > 0) std::memcpy(larger->data(), buffer_->data(), filled_);
+  buffer_ = std::move(larger);
   return Ok();
 }
 

@@ -390,14 +390,14 @@ class TextWriter(_Atomic, io.TextIOWrapper):
 
 def _pin_readers() -> None:
     """Before a fork: what the child opens again must be the same object."""
-    for reader in _core.alive_cursors():
+    for reader in _core.open_cursors():
         if isinstance(reader, ObjectReader):
             reader.pin()
 
 
 def _forget_engines() -> None:
     """In a forked child: engines have no threads here. They are kept, not torn down."""
-    for reader in _core.alive_cursors():
+    for reader in _core.open_cursors():
         reader._forget()
     for writer in list(_writers):
         writer.forget_engine()

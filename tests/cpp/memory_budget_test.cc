@@ -39,8 +39,10 @@ TEST(MemoryBudget, AlwaysGrantsAStreamThatHoldsNothing) {
 
 TEST(MemoryBudget, LeavesHalfFreeOfWhatCanBeDoneWithout) {
   MemoryBudget budget(100);
-  EXPECT_FALSE(budget.TryReserve(51, Claim::kSpare));
-  EXPECT_TRUE(budget.TryReserve(50, Claim::kSpare));
+  EXPECT_TRUE(budget.TryReserve(100, Claim::kSpare));
+  budget.Release(99);
+  EXPECT_FALSE(budget.TryReserve(50, Claim::kSpare));
+  EXPECT_TRUE(budget.TryReserve(49, Claim::kSpare));
   EXPECT_FALSE(budget.TryReserve(1, Claim::kSpare));
   EXPECT_TRUE(budget.TryReserve(50, Claim::kShare));
   EXPECT_FALSE(budget.TryReserve(1, Claim::kShare));

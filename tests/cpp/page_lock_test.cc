@@ -132,6 +132,18 @@ TEST_F(PageLockTest, WhatCudaRefusesIsUsedAndLeavesNoErrorBehind) {
   EXPECT_EQ(pool_->stats().locked_bytes, 0u);
 }
 
+TEST_F(PageLockTest, WhatWasRefusedIsTriedAgainWhenAskedAgain) {
+  Cuda().failure = kCudaErrorNoDevice;
+  pool_->set_page_locking(PageLocking::kCuda);
+  EXPECT_FALSE(pool_->Allocate(kMiB)->page_locked());
+  Cuda().failure = 0;
+  EXPECT_FALSE(pool_->Allocate(kMiB)->page_locked()) << "reused";
+  pool_->set_page_locking(PageLocking::kCuda);
+  EXPECT_TRUE(pool_->Allocate(kMiB)->page_locked());
+  pool_->set_page_locking(PageLocking::kCuda);
+  EXPECT_EQ(pool_->stats().idle_bytes, kMiB) << "kept: nothing was refused";
+}
+
 TEST_F(PageLockTest, AnotherWishHoldsForSlabsFromThenOn) {
   SlabPtr pageable = pool_->Allocate(kMiB);
   pool_->Allocate(2 * kMiB);  // idle

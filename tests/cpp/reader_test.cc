@@ -61,6 +61,23 @@ TEST_P(ReaderTest, ViewsOfTheRest) {
   }
 }
 
+TEST_P(ReaderTest, ViewsOfTheRestOfWhatGrowsTakeFewRequests) {
+  ReaderOptions options;
+  options.follow = true;
+  OpenNew(6 * kBlock, options);
+  const int before = Gets();
+  ExpectRest(0);
+  EXPECT_LE(Gets(), before + 10) << "what is predicted, and the rest in parts";
+}
+
+TEST_P(ReaderTest, ViewsOfTheRestEndWhenThereIsEnough) {
+  OpenNew(3 * kBlock);
+  const auto view = reader_->ViewRest(0, 1, {});
+  ASSERT_TRUE(view.ok());
+  EXPECT_LT(view.value().size, content_.size());
+  EXPECT_TRUE(TextOf(view.value()) == Expected(0, view.value().size));
+}
+
 TEST_P(ReaderTest, AViewOfASmallObjectTakesOneRequest) {
   OpenNew(1'000);
   const int before = Gets();

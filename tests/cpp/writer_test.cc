@@ -1,6 +1,7 @@
 // Writers over a store in memory and, where the environment names one, over a server.
 #include "s3native/writer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -401,6 +402,30 @@ TEST_P(WriterTest, WaitsForMemoryAreInterrupted) {
 }
 
 // ---- memory ----
+
+TEST_P(WriterTest, PartsAreSmallWhereMemoryIsSpent) {
+  const std::string data = Pattern() + Pattern();
+  const uint64_t limit_and_part[][3] = {
+      {1, 6 << 20, 7},           // never granted: of 5 MiB
+      {1, 20 << 20, 7},          // likewise, instead of growing
+      {42 << 20, 20 << 20, 3},   // the first of 8 MB, which cannot grow beside its successor
+      {512 << 20, 20 << 20, 2},  // enough
+  };
+  for (const auto& [limit, part, parts] : limit_and_part) {
+    SetLimit(limit);
+    GetProcessMemory().budget->TryReserve(1, Claim::kNeeded);  // somebody else's
+    UploadOptions options;
+    options.part_size = part;
+    Open(options);
+    ASSERT_TRUE(WriteAll(data, 1'000'003).ok());
+    const auto put = writer_->Close({});
+    GetProcessMemory().budget->Release(1);
+    ASSERT_TRUE(put.ok()) << put.error().message;
+    EXPECT_THAT(put.value().etag, testing::EndsWith("-" + std::to_string(parts) + "\""));
+    ExpectStored("object", data);
+    EXPECT_EQ(GetProcessMemory().budget->reserved(), 0u);
+  }
+}
 
 TEST_P(WriterTest, WritesWithLittleMemory) {
   SetLimit(1);

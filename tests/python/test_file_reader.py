@@ -74,6 +74,41 @@ def test_readview(file: ObjectReader, settled: Callable[[], None]) -> None:
     assert rest == DATA[1000:]
 
 
+def test_a_large_object_after_many_small_ones(client: s3native.Client, bucket: str) -> None:
+    data = content(20 * MIB)
+    url, small = stored(client, bucket, data), stored(client, bucket, b"small", key="small")
+    for whole in (lambda f: f.read(), lambda f: f.readview(), lambda f: f.read(MIB) + f.read()):
+        for _ in range(70):
+            assert client.open(small).read() == b"small"
+        assert whole(client.open(url)) == data
+        assert whole(client.open(url, follow=True)) == data
+    before = client.stats()["pool_in_use"]
+    kept = client.open(url).read()
+    assert len(kept) == len(data)
+    assert client.stats()["pool_in_use"] == before
+
+
+def test_broken_files_do_not_disturb_forks(client: s3native.Client, url: str) -> None:
+    with pytest.raises(ValueError, match="bad URL") as kept:
+        client.open("s3://x")
+    unfinished = ObjectReader.__new__(ObjectReader)
+    with pytest.raises(ValueError, match="initialized"):
+        unfinished.read()
+    reader = client.open(url)
+    assert reader.read(5) == DATA[:5]
+    assert reader in s3native._core.open_cursors()
+    assert unfinished not in s3native._core.open_cursors()
+    assert len(s3native._core.open_cursors()) == 1
+    with pytest.raises(ValueError, match="initialized"):
+        reader.__init__(client, url, {})
+
+    def goes_on() -> None:
+        assert reader.read(5) == DATA[5:10]
+
+    in_child(goes_on)
+    assert "bad URL" in str(kept.value)
+
+
 def test_a_readview_of_a_small_object_takes_one_request(
     client: s3native.Client, bucket: str
 ) -> None:
@@ -106,16 +141,13 @@ def test_files_at_the_limit_do_not_block_each_other(server: Any, bucket: str) ->
     limit = 8 * MIB
     small = s3native.Client(**server.client_options(), memory_limit=limit, part_size=PART_SIZE)
     data, most = content(8 * MIB), 0
-    try:
-        url = stored(small, bucket, data)
-        files = [small.open(url, access=access) for access in ("auto", "sequential") * 15]
-        for start in range(0, len(data), MIB // 2):  # in turn, on one thread
-            for file in files:
-                assert file.read(MIB // 2) == data[start : start + MIB // 2]
-            most = max(most, small.stats()["memory_reserved"])
-        assert most <= limit + PART_SIZE
-    finally:
-        s3native.Client(**server.client_options())
+    url = stored(small, bucket, data)
+    files = [small.open(url, access=access) for access in ("auto", "sequential") * 15]
+    for start in range(0, len(data), MIB // 2):  # in turn, on one thread
+        for each in files:
+            assert each.read(MIB // 2) == data[start : start + MIB // 2]
+        most = max(most, small.stats()["memory_reserved"])
+    assert most <= limit + PART_SIZE
 
 
 def test_readview_pieces_survive_each_other(client: s3native.Client, bucket: str) -> None:
@@ -363,7 +395,7 @@ def test_files_leave_nothing_behind(client: s3native.Client, url: str, closes: b
     def count() -> tuple[int, ...]:
         gc.collect()
         types = ObjectReader, s3native._core.Cursor
-        alive = len(s3native._core.alive_cursors())
+        alive = len(s3native._core.open_cursors())
         return alive, client.stats()["pool_in_use"], *map(sys.getrefcount, types)
 
     client.open(url).read(1)

@@ -163,44 +163,35 @@ def test_thousands_of_small_objects(
 def test_memory_stays_bounded(server: Any, bucket: str, settled: Callable[[], None]) -> None:
     limit = 24 << 20
     small = s3native.Client(**server.client_options(), memory_limit=limit)
-    try:
-        size = 4 << 20
-        small.put(f"s3://{bucket}/four", content(size))
-        base = small.stats()["pool_in_use"]
-        most = 0
-        for ordered in (True, False):
-            urls = [f"s3://{bucket}/four"] * 40
-            for item in small.get_many(urls, ordered=ordered, concurrency=32):
-                assert len(item.data) == size
-                stats = small.stats()
-                most = max(most, stats["pool_in_use"] - base)
-                assert stats["memory_reserved"] <= limit + size + (1 << 20)
-        # The budget, the item in hand and one that is always granted.
-        assert most <= limit + 3 * size
-    finally:
-        s3native.Client(**server.client_options())  # the default limit again
+    size = 4 << 20
+    small.put(f"s3://{bucket}/four", content(size))
+    base = small.stats()["pool_in_use"]
+    most = 0
+    for ordered in (True, False):
+        urls = [f"s3://{bucket}/four"] * 40
+        for item in small.get_many(urls, ordered=ordered, concurrency=32):
+            assert len(item.data) == size
+            stats = small.stats()
+            most = max(most, stats["pool_in_use"] - base)
+            assert stats["memory_reserved"] <= limit + size + (1 << 20)
+    # The budget, the item in hand and one that is always granted.
+    assert most <= limit + 3 * size
 
 
 def test_memory_limit_smaller_than_one_object(server: Any, bucket: str) -> None:
     small = s3native.Client(**server.client_options(), memory_limit=1 << 20)
-    try:
-        small.put(f"s3://{bucket}/large", content(5_000_000))
-        items = small.get_many([f"s3://{bucket}/large"] * 4)
-        assert [len(item.data) for item in items] == [5_000_000] * 4
-    finally:
-        s3native.Client(**server.client_options())
+    small.put(f"s3://{bucket}/large", content(5_000_000))
+    items = small.get_many([f"s3://{bucket}/large"] * 4)
+    assert [len(item.data) for item in items] == [5_000_000] * 4
 
 
 def test_streams_at_the_limit_do_not_block_each_other(server: Any, bucket: str) -> None:
     small = s3native.Client(**server.client_options(), memory_limit=6 << 20)
-    try:
-        small.put(f"s3://{bucket}/two", content(2 << 20))
-        streams = [small.get_many([f"s3://{bucket}/two"] * 6, ordered=i % 2 == 0) for i in range(4)]
-        for _ in range(6):  # in turn, on one thread
-            for stream in streams:
-                assert len(next(stream).data) == 2 << 20
-    finally:
-        s3native.Client(**server.client_options())
+    small.put(f"s3://{bucket}/two", content(2 << 20))
+    streams = [small.get_many([f"s3://{bucket}/two"] * 6, ordered=i % 2 == 0) for i in range(4)]
+    for _ in range(6):  # in turn, on one thread
+        for stream in streams:
+            assert len(next(stream).data) == 2 << 20
 
 
 @pytest.mark.parametrize("taken", [0, 1, 10])

@@ -97,13 +97,14 @@ class SlabPool : public std::enable_shared_from_this<SlabPool> {
   mutable std::mutex mutex_;
   uint64_t limit_;
   PageLocking page_locking_ = PageLocking::kNone;
-  std::map<size_t, std::vector<Mapping>> idle_;  // locked as wanted now
+  bool lock_refused_ = false;
+  std::map<size_t, std::vector<Mapping>> idle_;  // mapped for page_locking_
   SlabPoolStats stats_;
 };
 
 // How badly somebody wants memory of the budget.
 enum class Claim {
-  kSpare,   // can do without: granted as long as half of the limit stays free
+  kSpare,   // can do without: granted as long as half of the limit stays free, or all of it was
   kShare,   // can wait, for others or for what it holds itself
   kNeeded,  // holds nothing that it could wait for: granted in any case
 };

@@ -45,8 +45,8 @@ class Reader {
                                   const CallOptions& call) = 0;
   // As ReadAt of kNext, in pool memory: without a copy where one request brought all of it.
   virtual Result<Fetched> ViewAt(uint64_t start, uint64_t size, const CallOptions& call) = 0;
-  // All from `start` on, likewise.
-  virtual Result<Fetched> ViewRest(uint64_t start, const CallOptions& call) = 0;
+  // All from `start` on, likewise; but no further requests once there are `enough` bytes.
+  virtual Result<Fetched> ViewRest(uint64_t start, uint64_t enough, const CallOptions& call) = 0;
   // Bytes that are at hand at `start`, or that one request for `size` brings: at least one, unless
   // the object ends there.
   virtual Result<Fetched> ViewSome(uint64_t start, uint64_t size, const CallOptions& call) = 0;

@@ -85,7 +85,7 @@ class ReaderTest : public StreamTest,
     ASSERT_TRUE(TextOf(view.value()) == Expected(start, size)) << start << " + " << size;
   }
   void ExpectRest(uint64_t start) {
-    const auto view = reader_->ViewRest(start, {});
+    const auto view = reader_->ViewRest(start, UINT64_MAX, {});
     ASSERT_TRUE(view.ok()) << view.error().message;
     ASSERT_TRUE(TextOf(view.value()) == Expected(start, UINT64_MAX)) << start;
   }

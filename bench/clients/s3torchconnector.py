@@ -1,0 +1,42 @@
+"""s3torchconnector: the files of its checkpoints. To be installed by hand: PyTorch is large."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from s3torchconnector import S3Checkpoint, S3ClientConfig
+
+from clients import Client
+
+if TYPE_CHECKING:
+    from protocol import Job
+
+
+class S3torchconnectorClient(Client):
+    """One checkpoint object for all files; its credentials are the environment's."""
+
+    version = version("s3torchconnector")
+
+    def __init__(self, job: Job) -> None:
+        self._target = target = job.target
+        variables = {
+            "AWS_ACCESS_KEY_ID": target.access_key,
+            "AWS_SECRET_ACCESS_KEY": target.secret_key,
+            "AWS_CA_BUNDLE": target.ca_bundle,
+        }
+        os.environ.update({name: value for name, value in variables.items() if value})
+        config = S3ClientConfig(unsigned=target.access_key is None, force_path_style=True)
+        self._files = S3Checkpoint(target.region, target.endpoint, s3client_config=config)
+
+    def open_reader(self, key: str) -> Any:
+        return self._files.reader(self._target.url(key))
+
+    def open_writer(self, key: str) -> Any:
+        return self._files.writer(self._target.url(key))
+
+
+def make_client(job: Job) -> Client:
+    """Return the client for one job."""
+    return S3torchconnectorClient(job)
