@@ -13,7 +13,7 @@ import content
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from clients import Client
     from protocol import Job
@@ -150,42 +150,34 @@ class ReadFile(Operation):
     """An object through a file, in reads of ``piece`` bytes."""
 
     def run(self) -> Done:
-        piece, moved = int(self.job.options["piece"]), 0
-        with self.client.open_reader(self.job.keys[0]) as file:
-            while data := file.read(piece):
-                moved += len(data)
+        moved = sum(len(piece) for piece in self._pieces())
         assert moved == self.job.size
         return Done(moved, 1)
 
     def digest(self) -> str:
         digest = hashlib.sha256()
-        with self.client.open_reader(self.job.keys[0]) as file:
-            while data := file.read(int(self.job.options["piece"])):
-                digest.update(data)
+        for piece in self._pieces():
+            digest.update(piece)
         return digest.hexdigest()
 
+    def _pieces(self) -> Iterator[Any]:
+        size = int(self.job.options["piece"])
+        with self.client.open_reader(self.job.keys[0]) as file:
+            while piece := file.read(size):
+                yield piece
 
-class ReadFileInto(Operation):
+
+class ReadFileInto(ReadFile):
     """An object through a file, into the same ``piece`` bytes of memory again and again."""
 
     def __init__(self, client: Client, job: Job) -> None:
         super().__init__(client, job)
         self._array = np.ones(int(job.options["piece"]), np.uint8)
 
-    def run(self) -> Done:
-        moved = 0
+    def _pieces(self) -> Iterator[Any]:
         with self.client.open_reader(self.job.keys[0]) as file:
             while got := file.readinto(self._array.data):
-                moved += got
-        assert moved == self.job.size
-        return Done(moved, 1)
-
-    def digest(self) -> str:
-        digest = hashlib.sha256()
-        with self.client.open_reader(self.job.keys[0]) as file:
-            while got := file.readinto(self._array.data):
-                digest.update(self._array.data[:got])
-        return digest.hexdigest()
+                yield self._array.data[:got]
 
 
 class WriteFile(Operation):

@@ -80,9 +80,9 @@ def _recv(program: str = "raw_recv") -> Entry:
     return Entry("recv loop", program=program)
 
 
-def _by(operation: str, label: str) -> Entry:
+def _by(operation: str) -> Entry:
     """Return what s3native does without files, as the limit."""
-    return Entry(label, S3NATIVE, is_limit=True, options={"operation": operation})
+    return Entry(operation, S3NATIVE, is_limit=True, options={"operation": operation})
 
 
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
@@ -204,7 +204,7 @@ FULL = [
         "read_file_into",
         "nginx",
         [
-            _by("get_into", "get_into"),
+            _by("get_into"),
             *_clients(S3NATIVE, "pyarrow", "s3fs", "smart_open", "s3torchconnector"),
         ],
         size=2 * GIB,
@@ -216,7 +216,7 @@ FULL = [
         "GET 2 GiB through a file, read(1 MiB), nginx",
         "read_file",
         "nginx",
-        [_by("get_into", "get_into"), *_FILES],
+        [_by("get_into"), *_FILES],
         size=2 * GIB,
         piece=MIB,
         rounds=3,
@@ -228,7 +228,7 @@ FULL = [
         "read_files",
         "nginx",
         [
-            _by("get_many", "get_many"),
+            _by("get_many"),
             Entry("readview", S3NATIVE, options={"as_view": True}),
             *_FILES,
         ],
@@ -242,7 +242,7 @@ FULL = [
         "PUT 2 GiB through a file, write(1 MiB), discarding server",
         "write_file",
         "sink",
-        [_by("put", "put"), *_WRITTEN_FILES],
+        [_by("put"), *_WRITTEN_FILES],
         size=2 * GIB,
         piece=MIB,
         rounds=3,
@@ -253,7 +253,7 @@ FULL = [
         "PUT 2 GiB through a file, one write, discarding server",
         "write_file",
         "sink",
-        [_by("put", "put"), *_WRITTEN_FILES],
+        [_by("put"), *_WRITTEN_FILES],
         size=2 * GIB,
         piece=2 * GIB,
         rounds=3,

@@ -121,6 +121,7 @@ class Cursor {
     window_ = nullptr;
     window_start_ = window_end_ = 0;
   }
+  void SetWindow(Fetched view);
   bool MoveWindow();
   uint64_t CopyTo(MutableBytes destination);
   uint64_t Fill(MutableBytes destination);
@@ -151,18 +152,24 @@ class Cursor {
   uint64_t window_end_ = 0;
 };
 
+// What begins where the cursor is.
+void Cursor::SetWindow(Fetched view) {
+  DropWindow();
+  if (view.size == 0) return;
+  slab_ = std::move(view.slab);
+  window_ = slab_->data() + view.offset;
+  window_start_ = position_;
+  window_end_ = position_ + view.size;
+}
+
 // To where the cursor is; false at the object's end.
 bool Cursor::MoveWindow() {
   Reader& engine = this->engine();
   DropWindow();
   Fetched view =
       WithoutGil([&] { return engine.ViewSome(position_, buffer_size_, Interruptible()); });
-  if (view.size == 0) return false;
-  slab_ = std::move(view.slab);
-  window_ = slab_->data() + view.offset;
-  window_start_ = position_;
-  window_end_ = position_ + view.size;
-  return true;
+  SetWindow(std::move(view));
+  return Available() > 0;
 }
 
 // Of what is at hand; moves the cursor.
@@ -206,18 +213,13 @@ py::bytes Cursor::Read(int64_t size) {
     }
     Reader& engine = this->engine();
     const uint64_t start = position_;
-    const uint64_t expected = std::max(Available(), engine.PredictedRest(start));
+    uint64_t expected = std::max(Available(), engine.PredictedRest(start));
     if (Available() == 0 && expected <= kReceivedInPool) {
-      const Fetched first =
-          WithoutGil([&] { return engine.ViewRest(start, kReceivedInPool, Interruptible()); });
-      position_ += first.size;
-      const uint64_t more = first.size < expected ? 0 : engine.PredictedRest(position_);
-      GrowingBytes out(first.size + more);
-      if (first.size > 0)
-        std::memcpy(out.From(0).data, first.slab->data() + first.offset, first.size);
-      const uint64_t got = more > 0 ? ReadRest(engine, position_, &out, first.size) : first.size;
-      position_ = start + got;
-      return out.Take(got);
+      DropWindow();
+      SetWindow(
+          WithoutGil([&] { return engine.ViewRest(start, kReceivedInPool, Interruptible()); }));
+      const bool ended = Available() < expected;
+      expected = Available() + (ended ? 0 : engine.PredictedRest(start + Available()));
     }
     GrowingBytes out(expected);
     uint64_t got = CopyTo(out.From(0));

@@ -25,10 +25,38 @@ void ReadOption(const py::dict& options, const char* name, T* out) {
   if (value) *out = std::move(*value);
 }
 
-// A choice among names.
+// What each value of an enumeration is called.
 template <typename T>
-void ReadChoice(const py::dict& options, const char* name,
-                std::initializer_list<std::pair<const char*, T>> choices, std::optional<T>* out) {
+using Names = std::initializer_list<std::pair<const char*, T>>;
+
+constexpr Names<Addressing> kAddressings = {
+    {"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}};
+constexpr Names<PageLocking> kPageLockings = {
+    {"none", PageLocking::kNone}, {"mlock", PageLocking::kMlock}, {"cuda", PageLocking::kCuda}};
+constexpr Names<RetryMode> kRetryModes = {{"standard", RetryMode::kStandard},
+                                          {"adaptive", RetryMode::kAdaptive},
+                                          {"legacy", RetryMode::kLegacy}};
+constexpr Names<ChecksumPolicy> kChecksumPolicies = {
+    {"when_supported", ChecksumPolicy::kWhenSupported},
+    {"when_required", ChecksumPolicy::kWhenRequired}};
+constexpr Names<CredentialsKind> kCredentialsKinds = {
+    {"default chain", CredentialsKind::kDefaultChain},
+    {"profile", CredentialsKind::kProfile},
+    {"static", CredentialsKind::kStatic},
+    {"function", CredentialsKind::kCallback},
+    {"anonymous", CredentialsKind::kAnonymous}};
+
+template <typename T>
+const char* NameIn(Names<T> names, T wanted) {
+  for (const auto& [name, value] : names) {
+    if (value == wanted) return name;
+  }
+  return "";
+}
+
+template <typename T>
+void ReadChoice(const py::dict& options, const char* name, Names<T> choices,
+                std::optional<T>* out) {
   std::string text;
   ReadOption(options, name, &text);
   if (text.empty()) return;
@@ -106,50 +134,6 @@ void ReadCredentials(const py::dict& options, ConfigOptions* out) {
   }
 }
 
-const char* Name(RetryMode mode) {
-  switch (mode) {
-    case RetryMode::kStandard:
-      return "standard";
-    case RetryMode::kAdaptive:
-      return "adaptive";
-    case RetryMode::kLegacy:
-      return "legacy";
-  }
-  return "";
-}
-
-const char* Name(ChecksumPolicy policy) {
-  return policy == ChecksumPolicy::kWhenSupported ? "when_supported" : "when_required";
-}
-
-const char* Name(PageLocking locking) {
-  switch (locking) {
-    case PageLocking::kNone:
-      return "none";
-    case PageLocking::kMlock:
-      return "mlock";
-    case PageLocking::kCuda:
-      return "cuda";
-  }
-  return "";
-}
-
-const char* Name(CredentialsKind kind) {
-  switch (kind) {
-    case CredentialsKind::kDefaultChain:
-      return "default chain";
-    case CredentialsKind::kProfile:
-      return "profile";
-    case CredentialsKind::kStatic:
-      return "static";
-    case CredentialsKind::kCallback:
-      return "function";
-    case CredentialsKind::kAnonymous:
-      return "anonymous";
-  }
-  return "";
-}
-
 // "http://user:***@host": everything between the scheme and the last '@' may be secret.
 std::string MaskProxy(const std::string& proxy) {
   const size_t at = proxy.rfind('@');
@@ -167,10 +151,7 @@ ConfigOptions ConfigOptionsFrom(const py::dict& options) {
   ReadOption(options, "region", &out.region);
   ReadOption(options, "profile", &out.profile);
   ReadCredentials(options, &out);
-  ReadChoice<Addressing>(
-      options, "addressing",
-      {{"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}},
-      &out.addressing);
+  ReadChoice(options, "addressing", kAddressings, &out.addressing);
   ReadOption(options, "use_https", &out.use_https);
   ReadOption(options, "verify_ssl", &out.verify_ssl);
   ReadOption(options, "ca_bundle", &out.ca_bundle);
@@ -180,26 +161,16 @@ ConfigOptions ConfigOptionsFrom(const py::dict& options) {
   ReadOption(options, "throughput_target_gbps", &out.throughput_target_gbps);
   ReadOption(options, "max_connections", &out.max_connections);
   ReadOption(options, "memory_limit", &out.memory_limit);
-  ReadChoice<PageLocking>(
-      options, "pin_memory",
-      {{"none", PageLocking::kNone}, {"mlock", PageLocking::kMlock}, {"cuda", PageLocking::kCuda}},
-      &out.pin_memory);
+  ReadChoice(options, "pin_memory", kPageLockings, &out.pin_memory);
   ReadOption(options, "event_loops", &out.event_loops);
   ReadOption(options, "connect_timeout_ms", &out.connect_timeout_ms);
   ReadOption(options, "first_byte_timeout_s", &out.first_byte_timeout_s);
   ReadOption(options, "stall_timeout_s", &out.stall_timeout_s);
   ReadOption(options, "total_timeout_s", &out.total_timeout_s);
   ReadOption(options, "max_attempts", &out.max_attempts);
-  ReadChoice<RetryMode>(options, "retry_mode",
-                        {{"standard", RetryMode::kStandard},
-                         {"adaptive", RetryMode::kAdaptive},
-                         {"legacy", RetryMode::kLegacy}},
-                        &out.retry_mode);
-  const std::initializer_list<std::pair<const char*, ChecksumPolicy>> policies = {
-      {"when_supported", ChecksumPolicy::kWhenSupported},
-      {"when_required", ChecksumPolicy::kWhenRequired}};
-  ReadChoice<ChecksumPolicy>(options, "request_checksum", policies, &out.request_checksum);
-  ReadChoice<ChecksumPolicy>(options, "response_checksum", policies, &out.response_checksum);
+  ReadChoice(options, "retry_mode", kRetryModes, &out.retry_mode);
+  ReadChoice(options, "request_checksum", kChecksumPolicies, &out.request_checksum);
+  ReadChoice(options, "response_checksum", kChecksumPolicies, &out.response_checksum);
   return out;
 }
 
@@ -208,7 +179,7 @@ py::dict DescribeConfig(const Config& config) {
   values["endpoint"] = config.scheme + "://" + RequestAuthority(config, "");
   values["region"] = config.region;
   values["profile"] = config.profile;
-  values["credentials"] = Name(config.credentials_kind);
+  values["credentials"] = NameIn(kCredentialsKinds, config.credentials_kind);
   if (config.credentials_kind == CredentialsKind::kStatic) {
     // The last four characters tell two keys apart without giving one away.
     const std::string& key = config.credentials.access_key_id;
@@ -223,16 +194,16 @@ py::dict DescribeConfig(const Config& config) {
   values["throughput_target_gbps"] = config.throughput_target_gbps;
   values["max_connections"] = config.max_connections;
   values["memory_limit"] = config.memory_limit;
-  values["pin_memory"] = Name(config.pin_memory);
+  values["pin_memory"] = NameIn(kPageLockings, config.pin_memory);
   values["event_loops"] = config.event_loops;
   values["connect_timeout_ms"] = config.connect_timeout_ms;
   values["first_byte_timeout_s"] = config.first_byte_timeout_s;
   values["stall_timeout_s"] = config.stall_timeout_s;
   values["total_timeout_s"] = config.total_timeout_s;
   values["max_attempts"] = config.max_attempts;
-  values["retry_mode"] = Name(config.retry_mode);
-  values["request_checksum"] = Name(config.request_checksum);
-  values["response_checksum"] = Name(config.response_checksum);
+  values["retry_mode"] = NameIn(kRetryModes, config.retry_mode);
+  values["request_checksum"] = NameIn(kChecksumPolicies, config.request_checksum);
+  values["response_checksum"] = NameIn(kChecksumPolicies, config.response_checksum);
   py::dict described;
   described["values"] = values;
   described["sources"] = py::cast(config.sources);

@@ -25,6 +25,8 @@ class MultipartUpload {
                                                         WaitLimit* limit);
 
   const std::string& upload_id() const { return upload_id_; }
+  // Of those asked for by NextPart.
+  int part_count() const { return part_count_; }
   // The request for the part that follows those asked for so far, with its checksum if the upload
   // has them: on the caller's thread, which would only wait while the event loops send.
   UploadPartRequest NextPart(ConstBytes body);

@@ -32,8 +32,7 @@ class PrefetchWindow {
   // That read brought `size` bytes at `now_us`, of a steady clock, after waiting `waited_us` for
   // the network.
   void OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us);
-  // Bytes of one request ahead: all connections are used before requests grow.
-  uint64_t block_size() const { return BlockSizeOf(ahead_); }
+  // Bytes of one request, so many ahead: all connections are used before requests grow.
   uint64_t BlockSizeOf(uint64_t ahead) const;
   uint64_t window() const { return window_; }
 

@@ -73,8 +73,9 @@ class ObjectWriter : public Writer {
     const bool reentrant_;
   };
 
+  int next_number() const { return upload_ ? upload_->part_count() + 1 : 1; }
   uint64_t NextPartSize() const {
-    return squeezed_ ? kMinPartSize : GrowingPartSize(next_number_, part_size_);
+    return squeezed_ ? kMinPartSize : GrowingPartSize(next_number(), part_size_);
   }
   Status Take(ConstBytes data, WaitLimit* limit);
   Status Fill(ConstBytes* data, WaitLimit* limit);
@@ -98,7 +99,6 @@ class ObjectWriter : public Writer {
   std::unique_ptr<ReservedSlab> buffer_;     // of the part that is being filled
   uint64_t filled_ = 0;
   bool squeezed_ = false;  // that part is as small as parts may be, since the budget is spent
-  int next_number_ = 1;
   uint64_t sent_ = 0;
   bool closed_ = false;
   const std::shared_ptr<Sending> sending_ = std::make_shared<Sending>();
@@ -139,7 +139,7 @@ Result<std::unique_ptr<ReservedSlab>> ObjectWriter::Allocate(uint64_t size, uint
 
 // One part on its way, with its memory, if that is ours.
 Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer, WaitLimit* limit) {
-  if (next_number_ > static_cast<int>(kMaxPartCount))
+  if (next_number() > static_cast<int>(kMaxPartCount))
     return InvalidArgument(url_.ToString() + " is larger than the 5 TiB that S3 takes");
   if (!upload_) {
     auto begun =
@@ -151,7 +151,6 @@ Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer,
   if (Status room = WaitUntil(has_room, limit); !room.ok()) return room;
   UploadPartRequest part = upload_->NextPart(data);
   const int number = part.part_number;
-  next_number_ = number + 1;
   sent_ += data.size;
   const uint64_t reserved = buffer ? buffer->reserved() : 0;
   {
@@ -191,18 +190,20 @@ Status ObjectWriter::SendBuffer(WaitLimit* limit) {
 Status ObjectWriter::MakeRoom(uint64_t wanted, WaitLimit* limit) {
   if (buffer_ && filled_ < buffer_->size()) return Ok();
   uint64_t size = NextPartSize();
-  if (next_number_ == 1) {
+  if (next_number() == 1) {
     const uint64_t larger = buffer_ ? kGrowth * buffer_->size() : kFirstBuffer;
     size = std::min(size, std::max(larger, filled_ + wanted));
   }
   // The later parts alone hold the largest object.
-  const bool may_squeeze = next_number_ <= kPartsBeforeGrowth;
-  auto larger = ReservedSlab::TryAllocate(GetProcessMemory(), size, Claim::kSpare);
-  if (!larger && may_squeeze && filled_ >= kMinPartSize) {
-    if (Status sent = SendBuffer(limit); !sent.ok()) return sent;
-    return MakeRoom(wanted, limit);
-  }
-  if (!larger) {
+  const bool may_squeeze = next_number() <= kPartsBeforeGrowth;
+  std::unique_ptr<ReservedSlab> larger;
+  if (may_squeeze && filled_ >= kMinPartSize) {
+    larger = ReservedSlab::TryAllocate(GetProcessMemory(), size, Claim::kSpare);
+    if (!larger) {  // it is a part as it is
+      if (Status sent = SendBuffer(limit); !sent.ok()) return sent;
+      return MakeRoom(wanted, limit);
+    }
+  } else {
     auto granted = Allocate(size, may_squeeze ? std::min(size, kMinPartSize) : size, limit);
     if (!granted.ok()) return granted.error();
     larger = std::move(granted).value();
@@ -231,7 +232,7 @@ Status ObjectWriter::Take(ConstBytes data, WaitLimit* limit) {
     if (filled_ == part_size) {
       done = SendBuffer(limit);
     } else if (filled_ == 0 && (data.size > part_size || (upload_ && data.size == part_size))) {
-      borrowed.push_back(next_number_);
+      borrowed.push_back(next_number());
       done = Send({data.data, static_cast<size_t>(part_size)}, nullptr, limit);
       data = {data.data + part_size, data.size - static_cast<size_t>(part_size)};
     } else {

@@ -31,7 +31,7 @@ TEST(PrefetchWindow, ButNoLessThanIsWorthARequest) {
   PrefetchWindow window({});
   window.OnRead(0, 1000, false);
   EXPECT_EQ(window.OnRead(1000, 500, false), 128 * kKiB);
-  EXPECT_EQ(window.block_size(), 128 * kKiB);
+  EXPECT_EQ(window.BlockSizeOf(128 * kKiB), 128 * kKiB);
 }
 
 TEST(PrefetchWindow, ButNoMoreThanTheWindow) {
@@ -212,7 +212,7 @@ TEST(PrefetchWindowBlocks, UseAllConnectionsBeforeTheyGrow) {
     double rate = kSlow;
     for (int i = 0; i < 8; ++i, rate *= 1.5) run.Epoch(rate, 0.9);
     ASSERT_EQ(run.window(), ahead);
-    EXPECT_EQ(run.policy().block_size(),
+    EXPECT_EQ(run.policy().BlockSizeOf(ahead),
               std::clamp(ahead / 4, std::min(ahead, 512 * kKiB), 8 * kMiB));
   }
 }
@@ -220,8 +220,8 @@ TEST(PrefetchWindowBlocks, UseAllConnectionsBeforeTheyGrow) {
 TEST(PrefetchWindowBlocks, NeverExceedTheLimitOfARequest) {
   for (const uint64_t max_block : {uint64_t{1}, 100 * kKiB, 512 * kKiB, 3 * kMiB}) {
     PrefetchWindow window({.access = Access::kSequential, .max_block = max_block});
-    window.OnRead(0, 1, false);
-    EXPECT_EQ(window.block_size(), std::min(max_block, 512 * kKiB));
+    const uint64_t ahead = window.OnRead(0, 1, false);
+    EXPECT_EQ(window.BlockSizeOf(ahead), std::min(max_block, 512 * kKiB));
   }
 }
 
@@ -267,7 +267,8 @@ class Simulation {
     const uint64_t end = at_ + size;
     const uint64_t ahead = window_.OnRead(at_, size, asked_ > at_);
     if (asked_ < end) Ask(end);
-    while (asked_ + window_.block_size() / 2 <= end + ahead) Ask(asked_ + window_.block_size());
+    const uint64_t block_size = window_.BlockSizeOf(ahead);
+    while (asked_ + block_size / 2 <= end + ahead) Ask(asked_ + block_size);
     const uint64_t before_us = now_us_;
     while (true) {
       now_us_ = std::max(now_us_, blocks_.front().arrives_us);

@@ -48,6 +48,12 @@ def _memory_as_before() -> Iterator[None]:
     yield
     if s3native._core.stats()["memory_limit"] != before:
         s3native.Client(memory_limit=before)
+
+
+@pytest.fixture
+def pageable_afterwards() -> Iterator[None]:
+    """For tests that pin memory, which they do in the name of the whole process, too."""
+    yield
     s3native.Client(pin_memory="none")
 
 

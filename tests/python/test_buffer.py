@@ -133,6 +133,7 @@ def test_nothing_is_pinned_unless_asked(client: s3native.Client, url: str) -> No
     assert client.stats()["pool_page_locked"] == 0
 
 
+@pytest.mark.usefixtures("pageable_afterwards")
 def test_locked_by_the_kernel(server: Any, url: str) -> None:
     with s3native.Client(**server.client_options(), pin_memory="mlock") as client:
         assert client.config.values["pin_memory"] == "mlock"
@@ -163,6 +164,7 @@ def test_without_cuda_memory_is_pageable_and_a_warning_says_so(server: Any, url:
     assert done.stderr.count("memory is not page-locked: no CUDA runtime") == 1
 
 
+@pytest.mark.usefixtures("pageable_afterwards")
 def test_a_client_that_is_not_asked_changes_nothing(server: Any, url: str) -> None:
     with s3native.Client(**server.client_options(), pin_memory="mlock") as client:
         pinned = client.get(url).pinned

@@ -60,6 +60,7 @@ def documented(
     client.delete_bucket("bucket")
 
 
+@pytest.mark.usefixtures("pageable_afterwards")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_run(page: Path, documented: s3native.Client) -> None:
     blocks = blocks_of(page)
