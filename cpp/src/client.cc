@@ -64,6 +64,7 @@ Result<Fetched> RunFetch(Fetch* fetch, WaitLimit* limit) {
       struct Canceller : Operation {
         explicit Canceller(Fetch* fetch) : fetch(fetch) {}
         void Cancel() override { fetch->Cancel(); }
+        bool Drive(uint64_t time_ms) override { return fetch->Drive(time_ms); }
         Fetch* fetch;
       };
       auto arrived = [done = std::move(done)] { done(Ok()); };
@@ -138,7 +139,7 @@ Result<ObjectInfo> Client::Head(const S3Url& url, const std::string& version_id,
                                 const CallOptions& call) const {
   WaitLimit limit(call, config_.total_timeout_s);
   return Await<ObjectInfo>(
-      &limit, [&](auto done) { return store_->Head({url, version_id}, std::move(done)); });
+      &limit, [&](auto done) { return store_->Head({url, version_id, true}, std::move(done)); });
 }
 
 Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options,
@@ -147,6 +148,7 @@ Result<Fetched> Client::Get(const S3Url& url, const FetchOptions& options,
   if (!valid.ok()) return valid.error();
   WaitLimit limit(call, config_.total_timeout_s);
   Fetch fetch(*store_, *GetProcessMemory().pool, *predictor_, url, options);
+  fetch.set_driven();
   return RunFetch(&fetch, &limit);
 }
 
@@ -173,6 +175,7 @@ Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination,
   request.range.end =
       range && range->end ? *range->end : request.range.start + request.destination.size;
   request.whole = !range;
+  request.driven = true;
   Result<GetResult> got =
       Await<GetResult>(&limit, [&](auto done) { return store_->Get(request, std::move(done)); });
   if (!got.ok() || (range && range->end)) return got;

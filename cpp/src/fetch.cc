@@ -57,6 +57,7 @@ void Fetch::Continue(std::function<void()> arrived) {
 }
 
 void Fetch::Send(GetRequest request, std::function<void()> arrived) {
+  request.driven = driven_;
   OperationPtr operation = store_.Get(
       std::move(request), [this, arrived = std::move(arrived)](Result<GetResult> result) {
         OnFirst(std::move(result));

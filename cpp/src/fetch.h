@@ -25,6 +25,8 @@ class Fetch {
 
   // Receives into the caller's memory instead of a slab; the range must be given or fit.
   void set_destination(MutableBytes destination) { destination_ = destination; }
+  // Drive will be called until `arrived` has been.
+  void set_driven() { driven_ = true; }
   // Bytes of memory the first request will take; decided on first call.
   size_t FirstSize();
   // Sends the first request. `arrived` runs once; then ask NeedsMore().
@@ -35,6 +37,7 @@ class Fetch {
   size_t MoreSize() const;
   void Continue(std::function<void()> arrived);
   void Cancel();
+  bool Drive(uint64_t time_ms) { return operation_ && operation_->Drive(time_ms); }
   // The outcome, once arrived and nothing more is needed.
   Result<Fetched> Take();
 
@@ -50,6 +53,7 @@ class Fetch {
   const S3Url url_;
   const FetchOptions options_;
   MutableBytes destination_;
+  bool driven_ = false;
   size_t first_size_ = 0;
   bool needs_more_ = false;
   bool continued_ = false;

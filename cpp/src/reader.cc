@@ -33,8 +33,7 @@ class DirectReads {
     for (const OperationPtr& operation : operations_) {
       if (operation) operation->Cancel();
     }
-    std::unique_lock lock(state_->mutex);
-    state_->arrived.wait(lock, [&] { return state_->in_flight == 0; });
+    for (; taken_ < operations_.size(); ++taken_) Wait(taken_, [] { return false; });
   }
 
   void Start(GetRequest get, std::byte* destination) {
@@ -42,14 +41,12 @@ class DirectReads {
     const size_t index = operations_.size();
     {
       std::lock_guard lock(state_->mutex);
-      ++state_->in_flight;
       state_->results.emplace_back();
     }
     operations_.push_back(store_.Get(get, [state = state_, index](Result<GetResult> result) {
       {
         std::lock_guard lock(state->mutex);
         state->results[index].emplace(std::move(result));
-        --state->in_flight;
       }
       state->arrived.notify_one();
     }));
@@ -57,18 +54,10 @@ class DirectReads {
 
   // Their outcomes, in the order they were started.
   Result<GetResult> TakeNext() {
-    std::unique_lock lock(state_->mutex);
-    const size_t index = taken_++;
-    std::optional<Result<GetResult>>& result = state_->results[index];
-    const auto arrived = [&] { return result.has_value(); };
-    while (!state_->arrived.wait_for(lock, kInterruptPoll, arrived)) {
-      lock.unlock();
-      const std::optional<Error>& expired = limit_->Expired();
-      if (expired) return *expired;
-      lock.lock();
-    }
-    operations_[index] = nullptr;  // nothing to cancel
-    return std::move(*result);
+    if (!Wait(taken_, [&] { return limit_->Expired().has_value(); })) return *limit_->reason();
+    operations_[taken_] = nullptr;  // nothing to cancel
+    std::lock_guard lock(state_->mutex);
+    return std::move(*state_->results[taken_++]);
   }
 
  private:
@@ -76,8 +65,14 @@ class DirectReads {
     std::mutex mutex;
     std::condition_variable arrived;
     std::deque<std::optional<Result<GetResult>>> results;
-    size_t in_flight = 0;
   };
+
+  template <typename GivesUp>
+  bool Wait(size_t index, GivesUp&& gives_up) {
+    return WaitFor(
+        operations_[index].get(), &state_->mutex, &state_->arrived,
+        [&] { return state_->results[index].has_value(); }, gives_up);
+  }
 
   ObjectStore& store_;
   WaitLimit* const limit_;
@@ -319,9 +314,12 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
   std::vector<Piece> pieces = blocks_.Cover(start, end);
   if (kind == ReadKind::kNext) pieces = Spread(pieces);
   DirectReads direct(client_.store(), limit);
+  const auto is_direct = [](const Piece& piece) { return !piece.block; };
+  const bool alone = std::count_if(pieces.begin(), pieces.end(), is_direct) == 1;
   for (const Piece& piece : pieces) {
     if (piece.block) continue;
     GetRequest get = RequestFor(piece.start, piece.end);
+    get.driven = alone && ahead == 0;
     get.whole = kind == ReadKind::kRest && start == 0 && pieces.size() == 1;
     direct.Start(std::move(get), destination + (piece.start - start));
   }

@@ -44,6 +44,7 @@ Result<PutResult> UploadWhole(ObjectStore& store, const S3Url& url, ConstBytes d
   put.url = url;
   put.body = data;
   put.options = options.object;
+  put.driven = true;
   if (checksum) put.checksum_crc64nvme = Crc64ToBase64(Crc64Nvme(data.data, data.size));
   Result<PutResult> result =
       Await<PutResult>(limit, [&](auto done) { return store.Put(put, std::move(done)); });

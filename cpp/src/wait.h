@@ -39,6 +39,24 @@ class WaitLimit {
   std::optional<Error> reason_;
 };
 
+// Waits until `arrived`, which is asked with `mutex` held, and meanwhile does what work of
+// `operation` is this thread's to do. Asks `gives_up` in between; false when that ended the wait.
+template <typename Arrived, typename GivesUp>
+bool WaitFor(Operation* operation, std::mutex* mutex, std::condition_variable* changed,
+             Arrived&& arrived, GivesUp&& gives_up) {
+  std::unique_lock lock(*mutex);
+  while (!arrived()) {
+    lock.unlock();
+    const bool driven = operation != nullptr && operation->Drive(kInterruptPoll.count());
+    lock.lock();
+    if (driven ? arrived() : changed->wait_for(lock, kInterruptPoll, arrived)) break;
+    lock.unlock();
+    if (gives_up()) return false;
+    lock.lock();
+  }
+  return true;
+}
+
 // Starts one operation and waits for its completion. Cancels it when `limit` says so, and still
 // waits: the memory it was given is free when this returns.
 template <typename T, typename Starter>
@@ -56,17 +74,17 @@ Result<T> Await(WaitLimit* limit, Starter&& start) {
     }
     state->arrived.notify_one();  // without the lock, or who wakes would wait for it
   });
-  std::unique_lock lock(state->mutex);
   bool cancelled = false;
-  while (
-      !state->arrived.wait_for(lock, kInterruptPoll, [&] { return state->result.has_value(); })) {
-    lock.unlock();
+  const auto cancel_if_expired = [&] {
     if (!cancelled && limit->Expired()) {
       operation->Cancel();
       cancelled = true;
     }
-    lock.lock();
-  }
+    return false;
+  };
+  WaitFor(
+      operation.get(), &state->mutex, &state->arrived, [&] { return state->result.has_value(); },
+      cancel_if_expired);
   if (cancelled && !state->result->ok()) return *limit->Expired();
   return std::move(*state->result);
 }

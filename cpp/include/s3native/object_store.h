@@ -43,6 +43,10 @@ class Operation {
   // Asks to stop; the completion still runs, with kCancelled or with the outcome that came first.
   // Any thread, any time.
   virtual void Cancel() = 0;
+  // Of an operation that was asked for as `driven`, by the one thread that waits for it: does the
+  // work there is for at most `time_ms`, or until a signal comes. False when others do the work,
+  // and there is only to wait. Must be called until the completion has run.
+  virtual bool Drive(uint64_t /*time_ms*/) { return false; }
 };
 using OperationPtr = std::shared_ptr<Operation>;
 
@@ -57,6 +61,7 @@ struct GetRequest {
   // The whole object is wanted, and `range` is only as much of it as the destination holds. When
   // all of it fits and the store knows its checksum, the bytes are verified.
   bool whole = false;
+  bool driven = false;  // the caller will call Operation::Drive
 };
 
 struct GetResult {
@@ -69,6 +74,7 @@ struct GetResult {
 struct HeadRequest {
   S3Url url;
   std::string version_id;
+  bool driven = false;
 };
 
 // How an object is to be stored; used by Put, CreateMultipartUpload and Copy.
@@ -90,6 +96,7 @@ struct PutRequest {
   ConstBytes body;
   PutOptions options;
   std::string checksum_crc64nvme;  // base64, sent for the server to verify; empty: none
+  bool driven = false;
 };
 
 struct PutResult {

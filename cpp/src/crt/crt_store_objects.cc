@@ -122,7 +122,7 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
     options.ask_checksum = [self = shared_from_this(), head = HeadRequest{get.url, get.version_id}](
                                auto answer) { return self->Head(head, std::move(answer)); };
   }
-  get.whole = false;  // of its parts, none is
+  get.whole = get.driven = false;  // of its parts, none is
   auto get_part = [self = shared_from_this(), pool](GetRequest part, auto on_object,
                                                     auto part_done) {
     return self->GetOne(pool, std::move(part), std::move(on_object), std::move(part_done));
@@ -134,6 +134,7 @@ OperationPtr CrtStore::GetOne(const std::shared_ptr<HttpPool>& pool, GetRequest 
                               OnObject on_object, Completion<GetResult> done) {
   if (get.range.start == 0 && !get.whole) done = OrEmptyObject(get, std::move(done));
   Request request = GetRequestFor(get);
+  request.driven = get.driven;
   return StartGet(connection_, pool, {std::move(get), std::move(request), std::move(on_object)},
                   std::move(done));
 }
@@ -159,6 +160,7 @@ OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
   if (config().response_checksum == ChecksumPolicy::kWhenSupported) {
     request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }
+  request.driven = head.driven;
   return Start(std::move(request),
                [done = std::move(done), key = std::move(head.url.key)](Result<Response> response) {
                  if (!response.ok()) return done(std::move(response).error());
@@ -169,6 +171,7 @@ OperationPtr CrtStore::Head(HeadRequest head, Completion<ObjectInfo> done) {
 OperationPtr CrtStore::Put(PutRequest put, Completion<PutResult> done) {
   Request request = NewRequest("PutObject", "PUT", put.url);
   request.body = put.body;
+  request.driven = put.driven;
   AddPutHeaders(put.options, &request);
   AddConditionHeaders(put.options, &request);
   AddIfSet("x-amz-checksum-crc64nvme", put.checksum_crc64nvme, &request);

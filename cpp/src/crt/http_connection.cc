@@ -1,7 +1,6 @@
 #include "crt/http_connection.h"
 
 #include <aws/common/error.h>
-#include <aws/common/string.h>
 #include <aws/http/http.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,8 +12,10 @@
 #include <cstring>
 
 #include "crt/loop_task.h"
+#include "crt/tcp_connect.h"
 #include "endpoint.h"
 #include "s3native/events.h"
+#include "steady_clock.h"
 
 namespace s3native::crt {
 namespace {
@@ -25,8 +26,8 @@ constexpr size_t kTurnBytes = 4 * 1024 * 1024;
 constexpr size_t kHeadSpace = 8 * 1024;
 // A longer head, or a longer body in chunks, is no answer of S3 to what is asked here.
 constexpr size_t kMaxText = 32 * 1024 * 1024;
-// What waits for the socket at once. Progress shows after each.
-constexpr size_t kWriteSlice = 256 * 1024;
+// What TLS is given to seal at once.
+constexpr size_t kTlsSlice = 256 * 1024;
 // Checks for a stall in a stall timeout.
 constexpr uint64_t kStallChecks = 4;
 // How much longer a server may take to begin its answer when it has to work for it: S3 copies 5 GiB
@@ -98,97 +99,38 @@ HttpConnection::~HttpConnection() = default;
 void HttpConnection::Open() {
   Post(loop_, [self = shared_from_this()] {
     self->self_ = self;
-    self->Resolve();
-  });
-}
-
-void HttpConnection::Resolve() {
-  const std::string& host = settings_->proxy() ? settings_->proxy()->host : host_;
-  if (IsIpAddress(host)) {
-    const bool v6 = host.find(':') != std::string::npos;
-    addresses_.emplace_back(host, v6 ? AWS_SOCKET_IPV6 : AWS_SOCKET_IPV4);
-    return Connect();
-  }
-  aws_string* name = aws_string_new_from_array(
-      Allocator(), reinterpret_cast<const uint8_t*>(host.data()), host.size());
-  const aws_host_resolution_config config = aws_host_resolver_init_default_resolution_config();
-  auto* self = new std::shared_ptr<HttpConnection>(shared_from_this());
-  const int failed = aws_host_resolver_resolve_host(settings_->runtime().resolver(), name,
-                                                    OnResolved, &config, self);
-  aws_string_destroy(name);
-  if (failed == AWS_OP_SUCCESS) return;
-  delete self;
-  Fail(aws_last_error());
-}
-
-void HttpConnection::OnResolved(aws_host_resolver*, const aws_string*, int crt_code,
-                                const aws_array_list* addresses, void* user_data) {
-  const std::unique_ptr<std::shared_ptr<HttpConnection>> held(
-      static_cast<std::shared_ptr<HttpConnection>*>(user_data));
-  std::vector<std::pair<std::string, aws_socket_domain>> found;
-  for (size_t i = 0; addresses != nullptr && i < aws_array_list_length(addresses); ++i) {
-    aws_host_address* address = nullptr;
-    aws_array_list_get_at_ptr(addresses, reinterpret_cast<void**>(&address), i);
-    const bool v6 = address->record_type == AWS_ADDRESS_RECORD_TYPE_AAAA;
-    found.emplace_back(aws_string_c_str(address->address), v6 ? AWS_SOCKET_IPV6 : AWS_SOCKET_IPV4);
-  }
-  // Taken from the back: IPv4 first, which more networks can reach.
-  std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  Post((*held)->loop_, [self = *held, found = std::move(found), crt_code] {
-    if (self->state_ != State::kOpening) return;
-    if (crt_code != AWS_ERROR_SUCCESS) return self->Fail(crt_code);
-    self->addresses_ = found;
     self->Connect();
   });
 }
 
 void HttpConnection::Connect() {
-  if (addresses_.empty()) return Fail(AWS_IO_DNS_NO_ADDRESS_FOR_HOST);
-  const auto [address, domain] = std::move(addresses_.back());
-  addresses_.pop_back();
-  aws_socket_options options{};
-  options.type = AWS_SOCKET_STREAM;
-  options.domain = domain;
-  options.connect_timeout_ms = settings_->config().connect_timeout_ms;
-  if (aws_socket_init(&socket_, Allocator(), &options) != AWS_OP_SUCCESS)
-    return Fail(aws_last_error());
-  socket_made_ = true;
-  aws_socket_endpoint endpoint{};
-  std::strncpy(endpoint.address, address.c_str(), sizeof endpoint.address - 1);
-  endpoint.port = settings_->proxy() ? settings_->proxy()->port : settings_->config().port;
-  aws_socket_connect_options connect{};
-  connect.remote_endpoint = &endpoint;
-  connect.event_loop = loop_;
-  connect.on_connection_result = OnConnected;
-  connect.user_data = this;
-  if (aws_socket_connect(&socket_, &connect) != AWS_OP_SUCCESS) Connected(aws_last_error());
+  const std::optional<Proxy>& proxy = settings_->proxy();
+  TcpTarget target{proxy ? proxy->host : host_, proxy ? proxy->port : settings_->config().port,
+                   settings_->config().connect_timeout_ms};
+  ConnectTcp(settings_->runtime().resolver(), loop_, std::move(target),
+             [self = shared_from_this()](int crt_code, int descriptor) {
+               self->Connected(crt_code, descriptor);
+             });
 }
 
-void HttpConnection::OnConnected(aws_socket*, int crt_code, void* user_data) {
-  static_cast<HttpConnection*>(user_data)->Connected(crt_code);
-}
-
-void HttpConnection::Connected(int crt_code) {
-  if (state_ != State::kOpening) return;
-  if (crt_code != AWS_ERROR_SUCCESS) {
-    if (addresses_.empty()) return Fail(crt_code);
-    // The socket is still in its caller's hands: make the next one after that has returned.
-    return Post(loop_, [self = shared_from_this()] {
-      if (self->state_ != State::kOpening) return;
-      aws_socket_clean_up(&self->socket_);
-      self->socket_made_ = false;
-      self->Connect();
-    });
-  }
+void HttpConnection::Connected(int crt_code, int descriptor) {
+  if (crt_code != AWS_ERROR_SUCCESS) return Fail(crt_code);
+  socket_ = std::make_unique<WatchedSocket>(descriptor);
   // Requests are small and wait for their answers.
   const int on = 1;
-  setsockopt(socket_.io_handle.data.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (aws_socket_subscribe_to_readable_events(&socket_, OnReadable, this) != AWS_OP_SUCCESS)
-    return Fail(aws_last_error());
-  if (settings_->tls_settings() == nullptr) return Ready();
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (!Watch()) return Fail(aws_last_error());
+  if (settings_->tls_settings() == nullptr) {
+    Ready();
+    return Release();
+  }
   WatchForStalls();
   return settings_->proxy() ? AskForTunnel() : StartTls();
+}
+
+bool HttpConnection::Watch() {
+  return socket_->watched() ||
+         socket_->Watch(loop_, [this](SocketEvents events) { OnEvents(events); });
 }
 
 void HttpConnection::AskForTunnel() {
@@ -197,7 +139,7 @@ void HttpConnection::AskForTunnel() {
                            settings_->proxy_authorization() + "\r\n";
   tunnelling_ = true;
   // A new socket takes so little at once.
-  const ssize_t sent = send(socket_.io_handle.data.fd, head.data(), head.size(), MSG_NOSIGNAL);
+  const ssize_t sent = send(socket_->descriptor(), head.data(), head.size(), MSG_NOSIGNAL);
   if (sent != static_cast<ssize_t>(head.size())) Fail(AWS_IO_SOCKET_CLOSED);
 }
 
@@ -221,14 +163,7 @@ void HttpConnection::TakeTunnel(int crt_code) {
 }
 
 void HttpConnection::StartTls() {
-  tls_ = std::make_unique<TlsStream>(
-      settings_->tls_settings(), host_, socket_.io_handle.data.fd,
-      [this](const uint8_t* data, size_t size) {
-        writing_ = true;
-        const aws_byte_cursor cursor = aws_byte_cursor_from_array(data, size);
-        // A failure reaches OnReadable as well.
-        (void)aws_socket_write(&socket_, &cursor, OnRestWritten, this);
-      });
+  tls_ = std::make_unique<TlsStream>(settings_->tls_settings(), host_, socket_->descriptor());
   Negotiate();
 }
 
@@ -245,16 +180,63 @@ void HttpConnection::Ready() {
   state_ = State::kIdle;
   if (IsLogged(LogLevel::kDebug))
     Log(LogLevel::kDebug, "connection " + std::to_string(id_) + " to " + host_ + " is open");
-  if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));
+  free_ = true;
 }
 
 // ---- exchanges ----
 
 void HttpConnection::Run(ExchangePtr exchange) {
-  if (aws_event_loop_thread_is_callers_thread(loop_)) return Begin(std::move(exchange));
+  if (aws_event_loop_thread_is_callers_thread(loop_)) return Continue(std::move(exchange));
   Post(loop_, [self = shared_from_this(), exchange = std::move(exchange)]() mutable {
-    self->Begin(std::move(exchange));
+    self->Continue(std::move(exchange));
   });
+}
+
+bool HttpConnection::RunHere(ExchangePtr exchange) {
+  // Nobody watched: a session ticket may have come, but nothing else.
+  char unasked = 0;
+  size_t received = 0;
+  if (Receive(&unasked, sizeof unasked, &received) != AWS_IO_READ_WOULD_BLOCK) {
+    Shut(AWS_ERROR_SUCCESS);
+    return false;
+  }
+  const HttpConnectionPtr self = shared_from_this();
+  exchange->driven_on = self;
+  Begin(std::move(exchange));
+  if (free_) Release();
+  return true;
+}
+
+// On the loop's thread.
+void HttpConnection::Continue(ExchangePtr exchange) {
+  if (state_ == State::kIdle && !Watch()) Shut(aws_last_error());
+  Begin(std::move(exchange));
+  if (free_) Release();
+}
+
+void HttpConnection::Drive(const Exchange* exchange, uint64_t time_ms) {
+  const HttpConnectionPtr self = shared_from_this();
+  const uint64_t until_us = NowMicroseconds() + time_ms * 1000;
+  while (exchange_.get() == exchange) {
+    const uint64_t now_us = NowMicroseconds();
+    if (now_us >= until_us) return;
+    const SocketEvents events =
+        socket_->Wait(blocked_, static_cast<int>((until_us - now_us + 999) / 1000));
+    if (events.readable || events.writable || events.crt_code != 0) {
+      if (!OnEvents(events)) return;
+    } else if (next_check_us_ != 0 && NowMicroseconds() >= next_check_us_) {
+      next_check_us_ += StallIntervalMs() * 1000;
+      CheckForStall();
+      if (free_) return Release();
+    } else {
+      return;
+    }
+  }
+}
+
+void HttpConnection::CancelHere(const Exchange* exchange, int crt_code) {
+  const HttpConnectionPtr self = shared_from_this();
+  if (exchange_.get() == exchange) Fail(crt_code);
 }
 
 void HttpConnection::Begin(ExchangePtr exchange) {
@@ -264,12 +246,13 @@ void HttpConnection::Begin(ExchangePtr exchange) {
   exchange_->connection_id = id_;
   text_size_ = decode_at_ = 0;
   if (text_.size() > kHeadSpace) std::vector<char>(kHeadSpace).swap(text_);
-  in_body_ = body_sent_ = answered_ = false;
+  in_body_ = body_sent_ = answered_ = blocked_ = false;
   send_head_ = exchange_->Head();
   send_left_ = Bytes(send_head_);
   send_body_ = exchange_->Body();
   WatchForStalls();
   Send();
+  if (hang_up_ != 0 && exchange_) ReceiveAll();  // nobody tells it a second time
 }
 
 void HttpConnection::Send() {
@@ -295,81 +278,75 @@ void HttpConnection::Sent(size_t size) {
 }
 
 int HttpConnection::SendPlain() {
-  while (!writing_ && !body_sent_) {
+  while (!body_sent_) {
     iovec pieces[2] = {{const_cast<std::byte*>(send_left_.data), send_left_.size},
                        {const_cast<std::byte*>(send_body_.data), send_body_.size}};
     msghdr message{};
     message.msg_iov = pieces;
     message.msg_iovlen = 2;
-    const ssize_t sent = sendmsg(socket_.io_handle.data.fd, &message, MSG_NOSIGNAL);
-    if (sent >= 0) {
-      Sent(static_cast<size_t>(sent));
-      continue;
+    const ssize_t sent = sendmsg(socket_->descriptor(), &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+      blocked_ = CodeOfErrno(errno) == AWS_IO_READ_WOULD_BLOCK;
+      return blocked_ ? AWS_ERROR_SUCCESS : CodeOfErrno(errno);
     }
-    if (CodeOfErrno(errno) != AWS_IO_READ_WOULD_BLOCK) return CodeOfErrno(errno);
-    const ConstBytes& next = send_left_.size != 0 ? send_left_ : send_body_;
-    const aws_byte_cursor slice =
-        aws_byte_cursor_from_array(next.data, std::min(next.size, kWriteSlice));
-    writing_ = true;
-    if (aws_socket_write(&socket_, &slice, OnWritten, this) != AWS_OP_SUCCESS) {
-      writing_ = false;
-      return aws_last_error();
-    }
+    Sent(static_cast<size_t>(sent));
   }
   return AWS_ERROR_SUCCESS;
-}
-
-void HttpConnection::OnWritten(aws_socket*, int crt_code, size_t size, void* user_data) {
-  auto* self = static_cast<HttpConnection*>(user_data);
-  self->writing_ = false;
-  if (self->state_ != State::kBusy) return;
-  if (crt_code != AWS_ERROR_SUCCESS) return self->SendFailed(crt_code);
-  self->Sent(size);
-  self->Send();
 }
 
 int HttpConnection::SendTls() {
   while (!body_sent_) {
     const ConstBytes& next = send_left_.size != 0 ? send_left_ : send_body_;
     size_t sent = 0;
-    const TlsStatus status = tls_->Send(next.data, std::min(next.size, kWriteSlice), &sent);
-    if (status == TlsStatus::kWouldBlock) return AWS_ERROR_SUCCESS;
+    const TlsStatus status = tls_->Send(next.data, std::min(next.size, kTlsSlice), &sent);
+    blocked_ = status == TlsStatus::kWouldBlock;
+    if (blocked_) return AWS_ERROR_SUCCESS;
     if (status != TlsStatus::kDone) return CodeOf(status);
     Sent(sent);
   }
+  blocked_ = tls_->IsSending();
   return AWS_ERROR_SUCCESS;
 }
 
-void HttpConnection::OnRestWritten(aws_socket*, int crt_code, size_t, void* user_data) {
-  auto* self = static_cast<HttpConnection*>(user_data);
-  self->writing_ = false;
-  self->tls_->OnRestSent();
-  if (self->state_ == State::kClosed) return;
-  if (!self->negotiated_) return crt_code != 0 ? self->Fail(crt_code) : self->Negotiate();
-  if (self->state_ != State::kBusy) return;
-  if (crt_code != AWS_ERROR_SUCCESS) return self->SendFailed(crt_code);
-  self->Send();
+// False when the connection may be another thread's now.
+bool HttpConnection::OnEvents(SocketEvents events) {
+  const HttpConnectionPtr self = shared_from_this();
+  if (events.readable) OnReadable(AWS_ERROR_SUCCESS);
+  if (events.writable && !free_) OnWritable();
+  // What came before the end of the connection counts.
+  if (events.crt_code != 0) hang_up_ = events.crt_code;
+  if (events.crt_code != 0 && !free_) OnReadable(events.crt_code);
+  const bool released = free_;
+  if (released) Release();
+  return !released;
 }
 
-void HttpConnection::OnReadable(aws_socket*, int crt_code, void* user_data) {
-  const HttpConnectionPtr self = static_cast<HttpConnection*>(user_data)->shared_from_this();
-  if (self->state_ == State::kClosed) return;
-  if (self->tunnelling_) return self->TakeTunnel(crt_code);
-  if (self->tls_ && !self->negotiated_) {
-    self->Negotiate();
-    if (!self->negotiated_) {
-      if (crt_code != AWS_ERROR_SUCCESS) self->Fail(crt_code);
-      return;
-    }
+void HttpConnection::OnWritable() {
+  if (state_ == State::kClosed) return;
+  if (tls_ && tls_->IsSending()) {
+    const TlsStatus status = tls_->SendRest();
+    if (status == TlsStatus::kWouldBlock) return;
+    if (negotiated_ && status != TlsStatus::kDone) return SendFailed(CodeOf(status));
   }
-  // What came before the end of the connection counts.
-  if (crt_code != AWS_ERROR_SUCCESS) self->hang_up_ = crt_code;
-  self->ReceiveAll();
+  if (tls_ && !negotiated_) return Negotiate();
+  if (!std::exchange(blocked_, false) || state_ != State::kBusy) return;
+  Send();
+}
+
+void HttpConnection::OnReadable(int crt_code) {
+  if (state_ == State::kClosed) return;
+  if (tunnelling_) return TakeTunnel(crt_code);
+  if (tls_ && !negotiated_) {
+    Negotiate();
+    if (!negotiated_ && crt_code != AWS_ERROR_SUCCESS) Fail(crt_code);
+    return;
+  }
+  ReceiveAll();
 }
 
 // Until the socket has no more, or others must have their turn.
 void HttpConnection::ReceiveAll() {
-  size_t turn = kTurnBytes;
+  size_t turn = socket_->watched() ? kTurnBytes : SIZE_MAX;
   while (state_ != State::kClosed) {
     if (answered_ && exchange_) {
       // Only the socket's report that the request is sent is missing.
@@ -391,8 +368,15 @@ void HttpConnection::ReceiveAll() {
     // A short read has emptied the socket, and a new request has no answer yet.
     if (exchange_ != current || (!tls_ && received < room && hang_up_ == 0)) return SetLowWater();
     turn -= std::min(turn, received);
-    if (turn == 0) return Post(loop_, [self = shared_from_this()] { self->ReceiveAll(); });
+    if (turn == 0) return Post(loop_, [self = shared_from_this()] { self->ReceiveMore(); });
   }
+}
+
+// After a turn of others.
+void HttpConnection::ReceiveMore() {
+  if (!socket_->watched()) return;
+  ReceiveAll();
+  if (free_) Release();
 }
 
 // Wakes up for many bytes at once where many are to come.
@@ -401,7 +385,7 @@ void HttpConnection::SetLowWater() {
   const int wanted = in_body_ && body_.size > size_t{kLowWater + kMaxTlsRecord} ? kLowWater : 1;
   if (wanted == low_water_) return;
   low_water_ = wanted;
-  setsockopt(socket_.io_handle.data.fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
+  setsockopt(socket_->descriptor(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
 }
 
 int HttpConnection::Receive(void* into, size_t size, size_t* received) {
@@ -412,7 +396,7 @@ int HttpConnection::Receive(void* into, size_t size, size_t* received) {
   msghdr message{};
   message.msg_iov = places;
   message.msg_iovlen = 2;
-  const ssize_t count = recvmsg(socket_.io_handle.data.fd, &message, 0);
+  const ssize_t count = recvmsg(socket_->descriptor(), &message, 0);
   if (count < 0) return CodeOfErrno(errno);
   if (count == 0) return AWS_IO_SOCKET_CLOSED;
   left_over_ = static_cast<size_t>(count) > size;
@@ -488,27 +472,36 @@ void HttpConnection::StartBody(std::string_view first) {
 
 void HttpConnection::Complete() {
   answered_ = true;
+  const bool sent = body_sent_ && !(tls_ && tls_->IsSending());
   // The server has it all, only the socket has not said so yet.
-  if (head_.status / 100 == 2 && writing_ && hang_up_ == 0) return;
+  if (head_.status / 100 == 2 && !sent && hang_up_ == 0) return;
   if (tls_ && tls_->HasInput()) left_over_ = true;
-  const ExchangePtr done = std::move(exchange_);
+  answered_exchange_ = std::move(exchange_);
   exchange_.reset();
-  const bool clean = body_sent_ && !writing_ && !cut_ && !left_over_ && hang_up_ == 0;
-  if (head_.keep_alive && clean) {
-    state_ = State::kIdle;
-    // The next request goes out before this one's result is looked at.
-    if (ExchangePtr next = owner_->Next(shared_from_this())) Begin(std::move(next));
-  } else {
+  const bool clean = sent && !cut_ && !left_over_ && hang_up_ == 0;
+  if (head_.keep_alive && clean) state_ = State::kIdle;
+  free_ = true;
+}
+
+// For the next exchange, which goes out before the result of the last one is looked at; or to rest.
+// The connection may be another thread's afterwards.
+void HttpConnection::Release() {
+  free_ = false;
+  const ExchangePtr done = std::move(answered_exchange_);
+  answered_exchange_.reset();
+  if (state_ != State::kIdle || (done && hang_up_ != 0)) {
     Shut(AWS_ERROR_SUCCESS);
+  } else if (ExchangePtr next = owner_->Next(shared_from_this(), done && done->IsDriven())) {
+    Run(std::move(next));
   }
-  done->Finished(AWS_ERROR_SUCCESS);
+  if (done) done->Finished(AWS_ERROR_SUCCESS);
 }
 
 // ---- ending ----
 
 void HttpConnection::Cancel(ExchangePtr exchange, int crt_code) {
   Post(loop_, [self = shared_from_this(), exchange = std::move(exchange), crt_code] {
-    if (self->exchange_ == exchange) self->Fail(crt_code);
+    if (self->socket_->watched() && self->exchange_ == exchange) self->Fail(crt_code);
   });
 }
 
@@ -531,22 +524,31 @@ void HttpConnection::Shut(int crt_code) {
     Log(LogLevel::kDebug, "connection " + std::to_string(id_) + " to " + host_ +
                               (opened ? " is closed: " : " could not be opened: ") +
                               (crt_code == 0 ? "done" : aws_error_str(crt_code)));
-  // Callbacks of pending writes run in here; after it no memory of a caller is touched.
-  if (socket_made_) aws_socket_clean_up(&socket_);
+  if (socket_) socket_->Close();
   // The socket may be in a callback right now: its memory goes later.
   const HttpConnectionPtr self = std::move(self_);
   Post(loop_, [self] {});
   owner_->Gone(self, opened ? AWS_ERROR_SUCCESS : crt_code);
 }
 
-void HttpConnection::WatchForStalls() {
+// 0: never.
+uint64_t HttpConnection::StallIntervalMs() const {
   const Config& config = settings_->config();
   const auto [shorter_s, longer_s] =
       std::minmax(config.stall_timeout_s, config.first_byte_timeout_s);
-  const uint64_t shortest_ms = uint64_t{shorter_s != 0 ? shorter_s : longer_s} * 1000;
-  if (watched_ || shortest_ms == 0) return;
-  watched_ = true;
-  WatchAgain(shortest_ms / kStallChecks, progress_, 0);
+  return uint64_t{shorter_s != 0 ? shorter_s : longer_s} * 1000 / kStallChecks;
+}
+
+void HttpConnection::WatchForStalls() {
+  const uint64_t interval_ms = StallIntervalMs();
+  if (interval_ms == 0) return;
+  quiet_ms_ = 0;
+  if (!socket_->watched()) {
+    next_check_us_ = NowMicroseconds() + interval_ms * 1000;
+  } else if (!std::exchange(timed_, true)) {
+    checked_progress_ = progress_;
+    WatchAgain();
+  }
 }
 
 // How long nothing may happen; 0: for ever.
@@ -557,27 +559,34 @@ uint64_t HttpConnection::QuietLimitMs() const {
   return uint64_t{config.first_byte_timeout_s} * 1000 * factor;
 }
 
-void HttpConnection::WatchAgain(uint64_t interval_ms, uint64_t progress, uint64_t quiet_ms) {
-  PostAfter(loop_, interval_ms, [weak = weak_from_this(), interval_ms, progress, quiet_ms] {
+void HttpConnection::WatchAgain() {
+  PostAfter(loop_, StallIntervalMs(), [weak = weak_from_this()] {
     const HttpConnectionPtr self = weak.lock();
-    if (!self || self->state_ == State::kClosed) return;
-    if (self->state_ == State::kIdle) {
-      self->watched_ = false;
-      return;
-    }
-    // A slow server's bytes may wait below the low water mark.
-    if (self->progress_ == progress && self->state_ == State::kBusy) self->ReceiveAll();
+    if (!self) return;
+    self->timed_ = false;
+    if (!self->socket_->watched() || self->state_ == State::kIdle) return;
+    self->CheckForStall();
+    if (self->free_) return self->Release();
     if (self->state_ == State::kClosed) return;
-    if (self->state_ == State::kIdle) return self->WatchAgain(interval_ms, self->progress_, 0);
-    // Before a head a server may work for long, and send blanks so as to be waited for.
-    const uint64_t least = self->AwaitsHead() ? 1 : interval_ms * kTrickleBytesPerSecond / 1000;
-    const uint64_t still_ms = self->progress_ - progress < least ? quiet_ms + interval_ms : 0;
-    const uint64_t limit_ms = self->QuietLimitMs();
-    if (limit_ms != 0 && still_ms > limit_ms)
-      return self->Fail(self->AwaitsHead() ? AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT
-                                           : AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
-    self->WatchAgain(interval_ms, self->progress_, still_ms);
+    self->timed_ = true;
+    self->WatchAgain();
   });
+}
+
+// An interval after the last time.
+void HttpConnection::CheckForStall() {
+  // A slow server's bytes may wait below the low water mark.
+  if (progress_ == checked_progress_ && state_ == State::kBusy) ReceiveAll();
+  if (state_ == State::kClosed || free_) return;
+  // Before a head a server may work for long, and send blanks so as to be waited for.
+  const uint64_t interval_ms = StallIntervalMs();
+  const uint64_t least = AwaitsHead() ? 1 : interval_ms * kTrickleBytesPerSecond / 1000;
+  quiet_ms_ = progress_ - checked_progress_ < least ? quiet_ms_ + interval_ms : 0;
+  checked_progress_ = progress_;
+  const uint64_t limit_ms = QuietLimitMs();
+  if (limit_ms == 0 || quiet_ms_ <= limit_ms) return;
+  Fail(AwaitsHead() ? AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT
+                    : AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE);
 }
 
 }  // namespace s3native::crt

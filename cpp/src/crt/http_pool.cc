@@ -1,8 +1,19 @@
 #include "crt/http_pool.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "crt/loop_task.h"
+#include "steady_clock.h"
 
 namespace s3native::crt {
+namespace {
+
+// How long a connection rests unwatched: less than the keep-alive time of any server (S3's is 20
+// s).
+constexpr uint64_t kMaxParkedMs = 10'000;
+
+}  // namespace
 
 void HttpPool::Submit(ExchangePtr exchange) {
   std::unique_lock lock(mutex_);
@@ -10,9 +21,7 @@ void HttpPool::Submit(ExchangePtr exchange) {
     lock.unlock();
     return exchange->Finished(crt_code);
   }
-  if (!idle_.empty()) {
-    const HttpConnectionPtr connection = std::move(idle_.back());
-    idle_.pop_back();
+  if (const HttpConnectionPtr connection = TakeResting()) {
     exchange->connection = connection;
     lock.unlock();
     return connection->Run(std::move(exchange));
@@ -26,6 +35,32 @@ void HttpPool::Submit(ExchangePtr exchange) {
   ++open_;
   lock.unlock();
   Open();
+}
+
+// On the connection that was in use last, which is the one most likely to live.
+bool HttpPool::SubmitHere(const ExchangePtr& exchange) {
+  while (true) {
+    HttpConnectionPtr connection;
+    {
+      std::lock_guard lock(mutex_);
+      if (parked_.empty()) return false;
+      connection = std::move(parked_.back().connection);
+      parked_.pop_back();
+    }
+    if (connection->RunHere(exchange)) return true;
+  }
+}
+
+HttpConnectionPtr HttpPool::TakeResting() {
+  HttpConnectionPtr connection;
+  if (!idle_.empty()) {
+    connection = std::move(idle_.back());
+    idle_.pop_back();
+  } else if (!parked_.empty()) {
+    connection = std::move(parked_.back().connection);
+    parked_.pop_back();
+  }
+  return connection;
 }
 
 void HttpPool::Withdraw(const ExchangePtr& exchange, int crt_code) {
@@ -46,13 +81,13 @@ void HttpPool::Forget(const ExchangePtr& exchange) {
 }
 
 void HttpPool::Close() {
-  std::vector<HttpConnectionPtr> idle;
+  std::vector<HttpConnectionPtr> resting;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
-    idle.swap(idle_);
+    while (HttpConnectionPtr connection = TakeResting()) resting.push_back(std::move(connection));
   }
-  for (const HttpConnectionPtr& connection : idle) connection->Close();
+  for (const HttpConnectionPtr& connection : resting) connection->Close();
 }
 
 void HttpPool::Open() {
@@ -67,7 +102,7 @@ void HttpPool::Open() {
       ->Open();
 }
 
-ExchangePtr HttpPool::Next(const HttpConnectionPtr& connection) {
+ExchangePtr HttpPool::Next(const HttpConnectionPtr& connection, bool after_driven) {
   std::unique_lock lock(mutex_);
   if (!queue_.empty()) {
     ExchangePtr next = std::move(queue_.front());
@@ -76,12 +111,43 @@ ExchangePtr HttpPool::Next(const HttpConnectionPtr& connection) {
     return next;
   }
   if (!closed_) {
-    idle_.push_back(connection);
+    after_driven ? Park(connection) : idle_.push_back(connection);
     return nullptr;
   }
   lock.unlock();
   connection->Close();
   return nullptr;
+}
+
+void HttpPool::Park(const HttpConnectionPtr& connection) {
+  connection->Unwatch();
+  parked_.push_back({connection, NowMicroseconds()});
+  if (!std::exchange(sweeping_, true)) SweepLater();
+}
+
+void HttpPool::SweepLater() {
+  aws_event_loop* loop = aws_event_loop_group_get_loop_at(settings_->runtime().event_loops(), 0);
+  PostAfter(loop, kMaxParkedMs, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Sweep();
+  });
+}
+
+// Nobody notices when a server hangs up on a parked connection.
+void HttpPool::Sweep() {
+  std::vector<HttpConnectionPtr> old;
+  {
+    std::lock_guard lock(mutex_);
+    const uint64_t now_us = NowMicroseconds();
+    const auto young = std::find_if(parked_.begin(), parked_.end(), [&](const Parked& parked) {
+      return now_us - parked.since_us < kMaxParkedMs * 1000;
+    });
+    for (auto parked = parked_.begin(); parked != young; ++parked)
+      old.push_back(std::move(parked->connection));
+    parked_.erase(parked_.begin(), young);
+    sweeping_ = !parked_.empty();
+    if (sweeping_) SweepLater();
+  }
+  for (const HttpConnectionPtr& connection : old) connection->Close();
 }
 
 void HttpPool::Gone(const HttpConnectionPtr& connection, int crt_code) {

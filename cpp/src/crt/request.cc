@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "checksum_text.h"
@@ -62,8 +63,18 @@ class RequestRunner : public Operation,
       waiting = std::exchange(waiting_, false);
     }
     if (waiting) return Complete(Cancelled());
+    if (const HttpConnectionPtr connection = driven_on)
+      return connection->CancelHere(this, AWS_ERROR_S3_CANCELED);
     pool_->Withdraw(this->shared_from_this(), AWS_ERROR_S3_CANCELED);
   }
+
+  bool Drive(uint64_t time_ms) override {
+    const HttpConnectionPtr connection = driven_on;
+    if (connection) connection->Drive(this, time_ms);
+    return connection != nullptr;
+  }
+
+  bool IsDriven() const override { return request_.driven; }
 
   std::string Head() override {
     if (record_) sent_us_ = NowMicroseconds();
@@ -116,6 +127,7 @@ class RequestRunner : public Operation,
       std::lock_guard lock(mutex_);
       cancelled = cancelled_ && crt_code != AWS_ERROR_SUCCESS;
     }
+    if (driven_on) driven_on = nullptr;  // else it may be another thread's to look at
     if (cancelled) return Complete(Cancelled());
     // The server had closed a connection that was waiting for work.
     if (crt_code == AWS_ERROR_HTTP_CONNECTION_CLOSED) return SendAgain();
@@ -195,8 +207,14 @@ class RequestRunner : public Operation,
         [self = this->shared_from_this()](Result<std::shared_ptr<aws_credentials>> found) {
           if (!found.ok()) return self->Complete(std::move(found).error());
           self->credentials_ = std::move(found).value();
-          self->pool_->Submit(self);
+          self->Submit();
         });
+  }
+
+  void Submit() {
+    const auto self = this->shared_from_this();
+    const bool drive = request_.driven && std::this_thread::get_id() == started_by_;
+    if (!drive || !pool_->SubmitHere(self)) pool_->Submit(self);
   }
 
   // As before the first attempt, but for its count.
@@ -210,7 +228,7 @@ class RequestRunner : public Operation,
 
   void SendAgain() {
     Reset();
-    pool_->Submit(this->shared_from_this());
+    Submit();
   }
 
   // Whether it was refused and another signature, by a clock that has been corrected since, may be
@@ -271,6 +289,7 @@ class RequestRunner : public Operation,
   Completion<T> done_;
   std::shared_ptr<aws_credentials> credentials_;
 
+  const std::thread::id started_by_ = std::this_thread::get_id();  // and driven, if driven
   int attempts_ = 0;
   int64_t signed_at_s_ = 0;
   int64_t server_time_ms_ = 0;  // of a refusal, by the server's clock

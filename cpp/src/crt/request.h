@@ -23,6 +23,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;
   ConstBytes body;               // borrowed
   std::string document;          // owned; sent when body is empty
+  bool driven = false;           // Operation::Drive will be called
   bool laborious = false;        // the server has to work before it can answer
   const char* answer = nullptr;  // the root element of the document expected, if one is
 };

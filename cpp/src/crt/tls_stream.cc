@@ -77,11 +77,9 @@ TlsSettings::~TlsSettings() {
   if (config_ != nullptr) s2n_config_free(config_);
 }
 
-TlsStream::TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket,
-                     std::function<void(const uint8_t*, size_t)> send_rest)
+TlsStream::TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket)
     : settings_(std::move(settings)),
       socket_(socket),
-      send_rest_(std::move(send_rest)),
       connection_(s2n_connection_new(S2N_CLIENT)),
       input_(kInputSize) {
   s2n_connection_set_config(connection_.get(), settings_->get());
@@ -111,7 +109,7 @@ int TlsStream::OnReceive(void* self, uint8_t* into, uint32_t size) {
 
 int TlsStream::OnSend(void* self, const uint8_t* data, uint32_t size) {
   auto* stream = static_cast<TlsStream*>(self);
-  if (stream->rest_pending_) {
+  if (stream->IsSending()) {
     errno = EAGAIN;
     return -1;
   }
@@ -129,10 +127,20 @@ ssize_t TlsStream::SendNow(const uint8_t* data, size_t size) {
   return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
 }
 
-// The bytes must stay where they are until OnRestSent.
+// The bytes must stay where they are until SendRest has sent them.
 void TlsStream::SendLater(const uint8_t* data, size_t size) {
-  rest_pending_ = size != 0;
-  if (rest_pending_) send_rest_(data, size);
+  pending_ = data;
+  pending_size_ = size;
+}
+
+TlsStatus TlsStream::SendRest() {
+  while (IsSending()) {
+    const ssize_t sent = SendNow(pending_, pending_size_);
+    if (sent < 0) return TlsStatus::kClosed;
+    if (sent == 0) return TlsStatus::kWouldBlock;
+    SendLater(pending_ + sent, pending_size_ - static_cast<size_t>(sent));
+  }
+  return TlsStatus::kDone;
 }
 
 // Reads the socket; the result is recv's.
@@ -315,7 +323,7 @@ bool TlsStream::Seal(RecordType type, const uint8_t* data, size_t size) {
 }
 
 TlsStatus TlsStream::SendRecords(const uint8_t* data, size_t size, size_t* sent) {
-  if (rest_pending_) return TlsStatus::kWouldBlock;
+  if (IsSending()) return TlsStatus::kWouldBlock;
   output_size_ = 0;
   size_t records = kRecordsPerWrite;
   if (update_wanted_ || to_server_->sequence() >= kRecordsPerKey) {

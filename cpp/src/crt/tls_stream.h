@@ -8,7 +8,6 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,10 +40,7 @@ enum class TlsStatus { kDone, kWouldBlock, kClosed, kFailed };
 
 class TlsStream {
  public:
-  // `send_rest` takes over the bytes that the socket would not accept at once; until it reports
-  // them sent with OnRestSent, nothing more is sent.
-  TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket,
-            std::function<void(const uint8_t* data, size_t size)> send_rest);
+  TlsStream(std::shared_ptr<TlsSettings> settings, const std::string& host, int socket);
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
@@ -56,7 +52,9 @@ class TlsStream {
   TlsStatus Send(const void* data, size_t size, size_t* sent);
   // Bytes have been received that nobody has taken.
   bool HasInput() const;
-  void OnRestSent() { rest_pending_ = false; }
+  // What was taken, but not yet by the socket; until SendRest says kDone nothing more is.
+  bool IsSending() const { return pending_size_ != 0; }
+  TlsStatus SendRest();
 
  private:
   static int OnReceive(void* self, uint8_t* into, uint32_t size);
@@ -77,13 +75,13 @@ class TlsStream {
 
   const std::shared_ptr<TlsSettings> settings_;
   const int socket_;
-  const std::function<void(const uint8_t*, size_t)> send_rest_;
   std::unique_ptr<s2n_connection, Releaser<s2n_connection_free>> connection_;  // null: taken over
   std::vector<uint8_t> input_;  // encrypted, from input_begin_ to input_end_
   size_t input_begin_ = 0;
   size_t input_end_ = 0;
-  std::vector<uint8_t> rest_;  // of what s2n sent
-  bool rest_pending_ = false;
+  std::vector<uint8_t> rest_;         // of what s2n sent
+  const uint8_t* pending_ = nullptr;  // in rest_ or output_
+  size_t pending_size_ = 0;
 
   // Once s2n has negotiated.
   std::unique_ptr<RecordCipher> from_server_;
