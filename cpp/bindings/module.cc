@@ -4,11 +4,10 @@
 #include "buffer.h"
 #include "client.h"
 #include "convert.h"
-#include "cursor.h"
+#include "cursor_type.h"
 #include "events.h"
 #include "get_many.h"
 #include "objects.h"
-#include "reader.h"
 #include "writer.h"
 
 PYBIND11_MODULE(_core, module) {
@@ -18,7 +17,6 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindObjects(module);
   s3native::python::BindGetMany(module);
   s3native::python::BindClient(module);
-  s3native::python::BindReader(module);
   s3native::python::BindCursor(module);
   s3native::python::BindWriter(module);
   s3native::python::BindEvents(module);

@@ -33,6 +33,8 @@ constexpr Names<Addressing> kAddressings = {
     {"auto", Addressing::kAuto}, {"path", Addressing::kPath}, {"virtual", Addressing::kVirtual}};
 constexpr Names<PageLocking> kPageLockings = {
     {"none", PageLocking::kNone}, {"mlock", PageLocking::kMlock}, {"cuda", PageLocking::kCuda}};
+constexpr Names<Access> kAccesses = {
+    {"auto", Access::kAuto}, {"sequential", Access::kSequential}, {"random", Access::kRandom}};
 constexpr Names<RetryMode> kRetryModes = {{"standard", RetryMode::kStandard},
                                           {"adaptive", RetryMode::kAdaptive},
                                           {"legacy", RetryMode::kLegacy}};
@@ -208,6 +210,21 @@ py::dict DescribeConfig(const Config& config) {
   described["values"] = values;
   described["sources"] = py::cast(config.sources);
   return described;
+}
+
+ReaderOptions ReaderOptionsFrom(const py::object& options) {
+  ReaderOptions out;
+  if (options.is_none()) return out;
+  const auto given = py::reinterpret_borrow<py::dict>(options);
+  ReadOption(given, "size", &out.size);
+  ReadOption(given, "etag", &out.etag);
+  ReadOption(given, "version_id", &out.version_id);
+  std::optional<Access> access;
+  ReadChoice(given, "access", kAccesses, &access);
+  out.access = access.value_or(out.access);
+  ReadOption(given, "readahead", &out.readahead);
+  ReadOption(given, "follow", &out.follow);
+  return out;
 }
 
 PutOptions PutOptionsFrom(const py::dict& options) {

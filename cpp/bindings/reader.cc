@@ -1,58 +1,51 @@
 #include "reader.h"
 
-#include <pybind11/stl.h>
-
 #include "buffer.h"
 #include "convert.h"
 #include "objects.h"
-#include "s3native/reader.h"
+#include "options.h"
 
 namespace s3native::python {
-namespace {
 
-Access AccessFrom(const std::string& name) {
-  if (name == "auto") return Access::kAuto;
-  if (name == "sequential") return Access::kSequential;
-  if (name == "random") return Access::kRandom;
-  throw py::value_error("access must be \"auto\", \"sequential\" or \"random\", not " +
-                        py::repr(py::str(name)).cast<std::string>());
+std::shared_ptr<PyReader> OpenReader(const py::object& client, const py::object& url,
+                                     const py::object& options) {
+  const auto engine = client.attr("_engine").cast<std::shared_ptr<Client>>();
+  const S3Url parsed = ObjectUrl(url.cast<std::string>());
+  std::unique_ptr<Reader> reader = Unwrap(engine->OpenReader(parsed, ReaderOptionsFrom(options)));
+  return std::make_shared<PyReader>(PyReader{engine, parsed.bucket, std::move(reader)});
 }
 
-PyReader OpenReader(std::shared_ptr<Client> client, const std::string& url,
-                    std::optional<uint64_t> size, const std::string& etag,
-                    const std::string& version_id, const std::string& access,
-                    std::optional<uint64_t> readahead, bool follow) {
-  const S3Url parsed = ObjectUrl(url);
-  ReaderOptions options{size, etag, version_id, AccessFrom(access), readahead, follow};
-  std::unique_ptr<Reader> reader = Unwrap(client->OpenReader(parsed, std::move(options)));
-  return {std::move(client), parsed.bucket, std::move(reader)};
-}
-
-uint64_t PreadInto(PyReader& self, uint64_t start, const py::object& buffer) {
+uint64_t PyReader::PreadInto(uint64_t start, const py::object& buffer) {
   const BorrowedBuffer borrowed(buffer, true, "buffer");
   return WithoutGil([&] {
-    return self.reader->ReadAt(start, borrowed.writable(), ReadKind::kAlone, Interruptible());
+    return reader->ReadAt(start, borrowed.writable(), ReadKind::kAlone, Interruptible());
   });
 }
 
-py::bytes Pread(PyReader& self, uint64_t start, uint64_t size) {
+py::bytes PyReader::Pread(uint64_t start, uint64_t size) {
   GrowingBytes out(size);
   const uint64_t got = WithoutGil(
-      [&] { return self.reader->ReadAt(start, out.From(0), ReadKind::kAlone, Interruptible()); });
+      [&] { return reader->ReadAt(start, out.From(0), ReadKind::kAlone, Interruptible()); });
   return out.Take(got);
 }
 
-void WillNeed(PyReader& self, const py::iterable& ranges) {
+void PyReader::WillNeed(const py::iterable& ranges) {
   std::vector<ByteRange> wanted;
   for (const py::handle range : ranges) {
     const auto one = RangeFrom(py::reinterpret_borrow<py::object>(range));
     if (!one || !one->end) throw py::value_error("every range needs a start and an end");
     wanted.push_back(*one);
   }
-  WithoutGil([&] { return self.reader->WillNeed(wanted, Interruptible()); });
+  WithoutGil([&] { return reader->WillNeed(wanted, Interruptible()); });
 }
 
-}  // namespace
+py::object PyReader::Info() {
+  return py::cast(MakeInfo(WithoutGil([&] { return reader->Info(Interruptible()); }), bucket));
+}
+
+uint64_t PyReader::Size() {
+  return WithoutGil([&] { return reader->Size(Interruptible()); });
+}
 
 GrowingBytes::GrowingBytes(uint64_t size)
     : bytes_(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size))) {
@@ -78,34 +71,6 @@ uint64_t ReadRest(Reader& reader, uint64_t start, GrowingBytes* out, uint64_t go
     out->Resize(got + reader.PredictedRest(start + got - before));
   }
   return got;
-}
-
-void BindReader(py::module_& module) {
-  using namespace pybind11::literals;  // NOLINT(google-build-using-namespace): pybind11's own idiom
-  py::class_<PyReader>(module, "Reader")
-      .def(py::init(&OpenReader), "client"_a, "url"_a, "size"_a, "etag"_a, "version_id"_a,
-           "access"_a, "readahead"_a, "follow"_a)
-      .def("pread_into", &PreadInto, "start"_a, "buffer"_a)
-      .def("pread", &Pread, "start"_a, "size"_a)
-      .def("will_need", &WillNeed, "ranges"_a)
-      .def("pins",
-           [](const PyReader& self) {
-             py::dict pins;
-             const std::optional<ObjectInfo> pinned = self.reader->Pinned();
-             if (pinned) {
-               pins["size"] = pinned->size;
-               pins["etag"] = pinned->etag;
-             }
-             return pins;
-           })
-      .def("size",
-           [](PyReader& self) {
-             return WithoutGil([&] { return self.reader->Size(Interruptible()); });
-           })
-      .def("info", [](PyReader& self) {
-        return MakeInfo(WithoutGil([&] { return self.reader->Info(Interruptible()); }),
-                        self.bucket);
-      });
 }
 
 }  // namespace s3native::python

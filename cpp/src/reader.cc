@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
+#include <list>
 #include <mutex>
 
 #include "coalesce.h"
@@ -64,7 +64,7 @@ class DirectReads {
   struct State {
     std::mutex mutex;
     std::condition_variable arrived;
-    std::deque<std::optional<Result<GetResult>>> results;
+    std::vector<std::optional<Result<GetResult>>> results;
   };
 
   template <typename GivesUp>
@@ -145,7 +145,7 @@ class ObjectReader : public Reader {
   std::optional<uint64_t> size_;
   std::string etag_;
   std::optional<ObjectInfo> info_;
-  std::deque<Hint> hints_;  // not asked for yet
+  std::list<Hint> hints_;  // not asked for yet
   ReadBlocks blocks_;
 };
 

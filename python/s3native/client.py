@@ -99,8 +99,10 @@ class Client:
         use_https, verify_ssl, ca_bundle: TLS; verified by default, at least 1.2.
         proxy, no_proxy: HTTP proxy URL, and hosts that go without it.
         part_size: bytes of one part of a large GET or PUT; default 8 MiB.
-        throughput_target_gbps: sets the number of connections; default 10.
-        max_connections: overrides that number.
+        throughput_target_gbps: sets the number of connections that large transfers open, one for
+            each Gbps; default 10.
+        max_connections: the most there are to one host; default that number, and 64 while there are
+            requests of up to 1 MiB.
         memory_limit: bytes that all clients of the process together keep in flight or pooled;
             default a quarter of the machine's memory, 256 MiB to 4 GiB. The last client that is
             given one sets it.

@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from s3native import _core
@@ -52,15 +52,8 @@ class OpenOptions(TypedDict, total=False):
 
 _OPTIONS = OpenOptions.__annotations__.keys()
 _TEXT = {"encoding", "errors", "newline"}
-_READING: dict[str, Any] = {
-    "size": None,
-    "etag": "",
-    "version_id": "",
-    "access": "auto",
-    "readahead": None,
-    "follow": False,
-}
-_WRITING = _OPTIONS - _TEXT - _READING.keys() - {"buffering"}
+_READING = {"size", "etag", "version_id", "access", "readahead", "follow"}
+_WRITING = _OPTIONS - _TEXT - _READING - {"buffering"}
 _CLOSED = "I/O operation on closed file"
 
 _writers: weakref.WeakSet[RawWriter] = weakref.WeakSet()
@@ -70,10 +63,10 @@ _parents: list[Any] = []
 def open_object(client: Client, url: str, mode: str, options: OpenOptions) -> Any:
     """Do what `Client.open` promises."""
     if mode == "rb" and not options:  # of thousands of small objects, opening is what costs
-        return ObjectReader(client, url, _READING)
+        return ObjectReader(client, url)
     kind, is_text = _parse_mode(mode)
     given: dict[str, Any] = {**options}
-    foreign = given.keys() & (_WRITING if kind == "r" else _READING.keys())
+    foreign = given.keys() & (_WRITING if kind == "r" else _READING)
     if not is_text:
         foreign |= given.keys() & _TEXT
     foreign |= given.keys() - _OPTIONS
@@ -86,7 +79,7 @@ def open_object(client: Client, url: str, mode: str, options: OpenOptions) -> An
         buffering = RANDOM_BUFFER_SIZE if given.get("access") == "random" else BUFFER_SIZE
     text = {"encoding": "utf-8"} | {name: given.pop(name) for name in _TEXT & given.keys()}
     if kind == "r":
-        reader = ObjectReader(client, url, _READING | given, buffering)
+        reader = ObjectReader(client, url, given, buffering)
         return io.TextIOWrapper(reader, **text) if is_text else reader
     settings = put_settings(given | {"if_none_match": kind == "x"})
     writer = ObjectWriter(client, url, kind + "b", settings, buffering)
@@ -123,19 +116,6 @@ class ObjectReader(_core.Cursor, io.BufferedIOBase):
 
     mode = "rb"
 
-    def __init__(
-        self,
-        client: Client,
-        url: str,
-        options: dict[str, Any],
-        buffering: int = BUFFER_SIZE,
-        position: int = 0,
-    ) -> None:
-        self.name = url
-        self._opener = opener = _Opener(client, url, options)
-        self._buffering = buffering
-        _core.Cursor.__init__(self, opener, buffering, position)
-
     def readable(self) -> bool:
         """Return True."""
         self._checked()
@@ -149,33 +129,25 @@ class ObjectReader(_core.Cursor, io.BufferedIOBase):
     @property
     def info(self) -> _core.ObjectInfo:
         """What the server says about the object; a HEAD request unless something was read."""
-        return self._reader.info()
+        return self._info()
 
     @property
     def size(self) -> int:
         """Bytes of the object; a HEAD request unless it was given or something was read."""
-        return self._reader.size()
+        return self._size()
 
     @property
     def etag(self) -> str:
         """The ETag of the object; a HEAD request unless it was given or something was read."""
-        return self._opener.options["etag"] or self.info.etag
+        return (self._options or {}).get("etag") or self.info.etag
 
     def pread(self, size: int, offset: int) -> bytes:
         """Up to `size` bytes from byte `offset` on; the cursor stays. Any number at once."""
-        return self._reader.pread(offset, size)
+        return self._pread(size, offset)
 
     def pread_into(self, buffer: BufferLike, offset: int) -> int:
         """As `pread`, straight into a writable buffer; returns how many bytes there were."""
-        return self._reader.pread_into(offset, buffer)
-
-    def readview(self, size: int = -1) -> memoryview:
-        """Up to `size` bytes at the cursor (default: all) as a view of the engine's memory.
-
-        Not copied where they came in one request, and read-only: others may read the same memory.
-        It returns to the pool when the last view dies.
-        """
-        return memoryview(self._view(size)).toreadonly()
+        return self._pread_into(buffer, offset)
 
     def will_need(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Ask ahead for ranges, half-open, that will be read, in whatever order.
@@ -183,23 +155,16 @@ class ObjectReader(_core.Cursor, io.BufferedIOBase):
         As many as memory allows are asked for at once, the others as these are read. A HEAD
         request if nothing is known of the object yet.
         """
-        self._reader.will_need(ranges)
+        self._will_need(ranges)
 
     def flush(self) -> None:
         """Do nothing."""
         self._checked()
 
-    def pin(self) -> None:
-        """See to it that when this is opened again it is the same object."""
-        if not self.closed:
-            self._opener.options = self._opener.options | self._reader.pins()
-
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        position = self.tell()
-        self.pin()
-        opener = self._opener
-        arguments = (opener.client, opener.url, opener.options, self._buffering, position)
-        return ObjectReader, arguments
+        self._checked()
+        self._pin()
+        return ObjectReader, self._state()
 
     def __repr__(self) -> str:
         return f"<s3native.ObjectReader {self.name!r}{', closed' if self.closed else ''}>"
@@ -207,20 +172,6 @@ class ObjectReader(_core.Cursor, io.BufferedIOBase):
     def _checked(self) -> None:
         if self.closed:
             raise ValueError(_CLOSED)
-
-
-class _Opener:
-    """Makes the engine's half: when a file is opened, and anew in a forked child."""
-
-    __slots__ = ("client", "options", "url")
-
-    def __init__(self, client: Client, url: str, options: dict[str, Any]) -> None:
-        self.client = client
-        self.url = url
-        self.options = options
-
-    def __call__(self) -> _core.Reader:
-        return _core.Reader(self.client._engine, self.url, **self.options)
 
 
 class RawWriter(io.RawIOBase):
@@ -392,7 +343,7 @@ def _pin_readers() -> None:
     """Before a fork: what the child opens again must be the same object."""
     for reader in _core.open_cursors():
         if isinstance(reader, ObjectReader):
-            reader.pin()
+            reader._pin()
 
 
 def _forget_engines() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -373,6 +374,22 @@ def test_no_more_connections_than_allowed(limit: int) -> None:
             ):
                 assert got == DATA[start:end]
         assert server.connections == limit
+
+
+def test_small_requests_may_have_more_connections() -> None:
+    together = threading.Barrier(40)
+
+    def answer(request: Request, line: Line) -> None:
+        if request.headers["range"] == "bytes=0-99":
+            together.wait(10)
+        serve(request, line)
+
+    with RawServer(answer) as server:
+        client = connect(server, part_size=PART // 16)
+        with ThreadPoolExecutor(40) as threads:
+            for got in threads.map(lambda _: bytes(client.get(URL, range=(0, 100))), range(40)):
+                assert got == DATA[:100]
+        assert server.connections == 40
 
 
 def test_many_connections_that_each_serve_once() -> None:

@@ -77,8 +77,7 @@ std::shared_ptr<HttpPool> CrtStore::PoolFor(const std::string& bucket) {
   std::string host = path_style ? config().host : bucket + "." + config().host;
   std::lock_guard lock(mutex_);
   std::shared_ptr<HttpPool>& pool = pools_[host];
-  if (!pool)
-    pool = std::make_shared<HttpPool>(connection_, std::move(host), config().Connections());
+  if (!pool) pool = std::make_shared<HttpPool>(connection_, std::move(host));
   return pool;
 }
 
@@ -117,7 +116,7 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   if (!known || *get.range.end - get.range.start <= config().part_size)
     return GetOne(pool, std::move(get), nullptr, std::move(done));
   // Twice the connections: one part under way and the next one waiting.
-  ParallelGetOptions options{config().part_size, 2 * pool->max_connections(), nullptr};
+  ParallelGetOptions options{config().part_size, 2 * config().Connections(), nullptr};
   if (get.whole && config().response_checksum == ChecksumPolicy::kWhenSupported) {
     options.ask_checksum = [self = shared_from_this(), head = HeadRequest{get.url, get.version_id}](
                                auto answer) { return self->Head(head, std::move(answer)); };

@@ -239,6 +239,13 @@ void HttpConnection::CancelHere(const Exchange* exchange, int crt_code) {
   if (exchange_.get() == exchange) Fail(crt_code);
 }
 
+void HttpConnection::WatchAgain() {
+  Post(loop_, [self = shared_from_this()] {
+    if (!self->Watch()) return self->Shut(aws_last_error());
+    self->Release();
+  });
+}
+
 void HttpConnection::Begin(ExchangePtr exchange) {
   if (state_ != State::kIdle) return exchange->Finished(AWS_ERROR_HTTP_CONNECTION_CLOSED);
   state_ = State::kBusy;
@@ -547,7 +554,7 @@ void HttpConnection::WatchForStalls() {
     next_check_us_ = NowMicroseconds() + interval_ms * 1000;
   } else if (!std::exchange(timed_, true)) {
     checked_progress_ = progress_;
-    WatchAgain();
+    CheckLater();
   }
 }
 
@@ -559,7 +566,7 @@ uint64_t HttpConnection::QuietLimitMs() const {
   return uint64_t{config.first_byte_timeout_s} * 1000 * factor;
 }
 
-void HttpConnection::WatchAgain() {
+void HttpConnection::CheckLater() {
   PostAfter(loop_, StallIntervalMs(), [weak = weak_from_this()] {
     const HttpConnectionPtr self = weak.lock();
     if (!self) return;
@@ -569,7 +576,7 @@ void HttpConnection::WatchAgain() {
     if (self->free_) return self->Release();
     if (self->state_ == State::kClosed) return;
     self->timed_ = true;
-    self->WatchAgain();
+    self->CheckLater();
   });
 }
 

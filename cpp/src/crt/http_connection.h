@@ -45,6 +45,9 @@ class Exchange {
   virtual bool IsHeadRequest() const { return false; }
   // Whether the server has to work before it can answer.
   virtual bool IsLaborious() const { return false; }
+  // Whether it costs the server's time rather than the line's: more connections may be opened for
+  // it.
+  virtual bool IsSmall() const { return false; }
   // Whether it goes before the others that wait: it is small, and much may wait for it.
   virtual bool IsUrgent() const { return false; }
   // Whether the thread that submits it waits for it, and would rather drive it.
@@ -100,6 +103,8 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   // come.
   void Drive(const Exchange* exchange, uint64_t time_ms);
   void CancelHere(const Exchange* exchange, int crt_code);
+  // Gives one that rests unwatched back to the loop, and then to its owner.
+  void WatchAgain();
 
  private:
   enum class State { kOpening, kIdle, kBusy, kClosed };
@@ -135,7 +140,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Fail(int crt_code);
   void Shut(int crt_code);
   void WatchForStalls();
-  void WatchAgain();
+  void CheckLater();
   void CheckForStall();
   bool AwaitsHead() const { return body_sent_ && !in_body_; }
   uint64_t StallIntervalMs() const;

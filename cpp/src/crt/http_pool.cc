@@ -9,9 +9,9 @@
 namespace s3native::crt {
 namespace {
 
-// How long a connection rests unwatched: less than the keep-alive time of any server (S3's is 20
-// s).
-constexpr uint64_t kMaxParkedMs = 10'000;
+// How long a connection rests unwatched; its loop then notices when the server hangs up. S3 does
+// that after 20 s.
+constexpr uint64_t kMaxParkedMs = 2'000;
 
 }  // namespace
 
@@ -30,8 +30,10 @@ void HttpPool::Submit(ExchangePtr exchange) {
     return std::find_if(queue_.begin(), queue_.end(),
                         [](const ExchangePtr& other) { return !other->IsUrgent(); });
   };
+  const Config& config = settings_->config();
+  const size_t most = exchange->IsSmall() ? config.SmallConnections() : config.Connections();
   queue_.insert(exchange->IsUrgent() ? behind_urgent() : queue_.end(), std::move(exchange));
-  if (open_ >= max_connections_) return;
+  if (open_ >= most) return;
   ++open_;
   lock.unlock();
   Open();
@@ -132,7 +134,6 @@ void HttpPool::SweepLater() {
   });
 }
 
-// Nobody notices when a server hangs up on a parked connection.
 void HttpPool::Sweep() {
   std::vector<HttpConnectionPtr> old;
   {
@@ -147,7 +148,7 @@ void HttpPool::Sweep() {
     sweeping_ = !parked_.empty();
     if (sweeping_) SweepLater();
   }
-  for (const HttpConnectionPtr& connection : old) connection->Close();
+  for (const HttpConnectionPtr& connection : old) connection->WatchAgain();
 }
 
 void HttpPool::Gone(const HttpConnectionPtr& connection, int crt_code) {

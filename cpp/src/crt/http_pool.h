@@ -17,8 +17,8 @@ namespace s3native::crt {
 
 class HttpPool final : public HttpConnection::Owner, public std::enable_shared_from_this<HttpPool> {
  public:
-  HttpPool(std::shared_ptr<Connection> settings, std::string host, size_t max_connections)
-      : settings_(std::move(settings)), host_(std::move(host)), max_connections_(max_connections) {}
+  HttpPool(std::shared_ptr<Connection> settings, std::string host)
+      : settings_(std::move(settings)), host_(std::move(host)) {}
 
   void Submit(ExchangePtr exchange);
   // The same for a driven exchange, on the thread that will drive it: that it does, on
@@ -31,8 +31,6 @@ class HttpPool final : public HttpConnection::Owner, public std::enable_shared_f
   // Before an exchange that has finished is submitted again.
   void Forget(const ExchangePtr& exchange);
   void Close();
-
-  size_t max_connections() const { return max_connections_; }
 
   ExchangePtr Next(const HttpConnectionPtr& connection, bool after_driven) override;
   void Gone(const HttpConnectionPtr& connection, int crt_code) override;
@@ -52,7 +50,6 @@ class HttpPool final : public HttpConnection::Owner, public std::enable_shared_f
 
   const std::shared_ptr<Connection> settings_;
   const std::string host_;
-  const size_t max_connections_;
   std::mutex mutex_;
   std::deque<ExchangePtr> queue_;
   std::vector<HttpConnectionPtr> idle_;  // watched

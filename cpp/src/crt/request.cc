@@ -27,6 +27,9 @@ constexpr size_t kMaxError = 64 * 1024;
 // A listing of 1 000 keys of 1 024 bytes, each percent-encoded, takes 3.5 MB.
 constexpr size_t kMaxDocument = 16 * 1024 * 1024;
 
+// What a connection to Amazon carries while a request waits for its answer.
+constexpr uint64_t kMaxSmallSize = 1 << 20;
+
 // From [0, 1), another one for each thread.
 double Random() {
   thread_local std::minstd_rand generator{std::random_device{}()};
@@ -315,6 +318,8 @@ class GetRunner final : public RequestRunner<GetResult> {
         get_(std::move(get.get)),
         on_object_(std::move(get.on_object)) {}
 
+  bool IsSmall() const override { return get_.destination.size <= kMaxSmallSize; }
+
  private:
   std::optional<BodyPlace> Destination(uint64_t size) override {
     if (const int crt_code = Refusal(size); crt_code != 0) return Refuse(crt_code);
@@ -377,6 +382,7 @@ class DocumentRunner final : public RequestRunner<Response> {
 
   bool IsHeadRequest() const override { return request_.method == std::string_view("HEAD"); }
   bool IsUrgent() const override { return true; }
+  bool IsSmall() const override { return true; }
   bool IsLaborious() const override { return request_.laborious; }
 
  private:
@@ -401,6 +407,8 @@ class DocumentRunner final : public RequestRunner<Response> {
 class PutRunner final : public RequestRunner<PutResult> {
  public:
   using RequestRunner::RequestRunner;
+
+  bool IsSmall() const override { return request_.body.size <= kMaxSmallSize; }
 
  private:
   // S3 answers a PUT with headers only; a document would have to be understood.
