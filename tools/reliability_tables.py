@@ -28,6 +28,7 @@ FILES = (
     "test_connection_faults.py",
     "test_connection_heads.py",
     "test_connection_stalls.py",
+    "test_connection_driven.py",
     "test_connection_puts.py",
     "test_connection_documents.py",
     "test_toxiproxy.py",

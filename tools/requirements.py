@@ -1,6 +1,6 @@
 """Print what pyproject.toml requires, one requirement a line, for `pip install -r`.
 
-usage: requirements.py GROUP...    GROUP is "build" or an extra's name
+usage: requirements.py GROUP...    GROUP is "build", "run" or an extra's name
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def main(groups: list[str]) -> None:
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
     known = {
         "build": project["build-system"]["requires"],
+        "run": project["project"]["dependencies"],
         **project["project"]["optional-dependencies"],
     }
     for group in groups:

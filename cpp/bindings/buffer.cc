@@ -2,6 +2,9 @@
 
 #include <string>
 
+#include "gil.h"
+#include "s3native/crc64.h"
+
 namespace s3native::python {
 namespace {
 
@@ -47,6 +50,16 @@ void BindBuffer(py::module_& module) {
       .def("__repr__", [](const Buffer& buffer) {
         return "<s3native.Buffer of " + std::to_string(buffer.size) + " bytes>";
       });
+  module.def(
+      "crc64nvme",
+      [](const py::object& data, uint64_t previous) {
+        const BorrowedBuffer borrowed(data, false, "data");
+        const ReleaseGil released;
+        return Crc64Nvme(borrowed.readable().data, borrowed.readable().size, previous);
+      },
+      py::arg("data"), py::arg("previous") = 0);
+  module.def("combine_crc64nvme", &CombineCrc64Nvme, py::arg("crc_a"), py::arg("crc_b"),
+             py::arg("size_b"));
 }
 
 }  // namespace s3native::python

@@ -1,10 +1,14 @@
 #include "convert.h"
 
+#include <atomic>
+
 namespace s3native::python {
 namespace {
 
 // s3native.errors.from_engine; lives as long as the interpreter.
 PyObject* g_error_factory = nullptr;
+
+std::atomic<bool> calls_cancelled{false};
 
 uint64_t Offset(const py::handle& value, const char* what) {
   if (!py::isinstance<py::int_>(value)) {
@@ -46,6 +50,7 @@ void Raise(const Error& error) {
 
 CallOptions Interruptible() {
   return {[] {
+    if (calls_cancelled) return true;
     const AcquireGil acquired;
     return PyErr_CheckSignals() != 0;
   }};
@@ -73,6 +78,11 @@ void BindErrors(py::module_& module) {
     Py_XDECREF(g_error_factory);
     g_error_factory = factory.inc_ref().ptr();
   });
+  module.def(
+      "cancel_calls", [](bool cancel) { calls_cancelled = cancel; }, py::arg("cancel"),
+      "Ends all calls that wait, in whatever thread, with RequestCancelledError, until it is "
+      "called "
+      "with False.");
 }
 
 }  // namespace s3native::python

@@ -36,7 +36,7 @@ auto WithoutGil(Work&& work) {
   return Unwrap(std::move(result));
 }
 
-// Lets Ctrl-C end a wait: takes the GIL and runs pending signal handlers.
+// Lets Ctrl-C end a wait: takes the GIL and runs pending signal handlers. Or cancel_calls does.
 CallOptions Interruptible();
 
 S3Url ObjectUrl(const std::string& url);

@@ -61,6 +61,8 @@ void BindObjects(py::module_& module) {
       .def_property_readonly(
           "last_modified",
           [](const PyObjectInfo& self) { return TimeFromMs(self.info.last_modified_ms); })
+      .def_property_readonly("_last_modified_ms",
+                             [](const PyObjectInfo& self) { return self.info.last_modified_ms; })
       .def_property_readonly("version_id",
                              [](const PyObjectInfo& self) { return self.info.version_id; })
       .def_property_readonly("storage_class",

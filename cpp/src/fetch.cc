@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "checksum_text.h"
-#include "crc64.h"
+#include "s3native/crc64.h"
 
 namespace s3native {
 

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "checksum_text.h"
-#include "crc64.h"
 #include "md5.h"
+#include "s3native/crc64.h"
 
 namespace s3native {
 namespace {

@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "checksum_text.h"
-#include "crc64.h"
+#include "s3native/crc64.h"
 
 namespace s3native {
 namespace {

@@ -4,10 +4,10 @@
 #include <functional>
 
 #include "checksum_text.h"
-#include "crc64.h"
 #include "header_values.h"
 #include "multipart_upload.h"
 #include "part_plan.h"
+#include "s3native/crc64.h"
 #include "wait.h"
 
 namespace s3native {

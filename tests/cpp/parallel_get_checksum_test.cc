@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "checksum_text.h"
-#include "crc64.h"
 #include "parallel_get.h"
+#include "s3native/crc64.h"
 #include "support/parallel_get_fixture.h"
 
 namespace s3native {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "checksum_text.h"
-#include "crc64.h"
 #include "md5.h"
+#include "s3native/crc64.h"
 #include "support/failing_store.h"
 #include "support/memory_store.h"
 #include "support/store_driver.h"

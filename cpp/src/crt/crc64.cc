@@ -1,4 +1,4 @@
-#include "crc64.h"
+#include "s3native/crc64.h"
 
 #include <aws/checksums/checksums.h>
 #include <aws/checksums/crc.h>

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "checksum_text.h"
-#include "crc64.h"
+#include "s3native/crc64.h"
 
 namespace s3native {
 namespace {

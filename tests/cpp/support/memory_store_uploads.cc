@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "checksum_text.h"
-#include "crc64.h"
+#include "s3native/crc64.h"
 #include "support/memory_store.h"
 
 namespace s3native {

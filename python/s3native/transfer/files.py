@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import threading
+
+_process = secrets.token_hex(6)
+_numbers = itertools.count()
+
+
+class PartialFile:
+    """A file under a hidden name beside its target: becomes it by `commit`, or is removed.
+
+    Folders that lead to it are made. Raises OSError.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._writing = threading.Lock()  # the kernel's own lock on a file spins
+        folder = os.path.dirname(target)
+        self._path = os.path.join(folder, f".s3native-{_process}-{next(_numbers)}.part")
+        try:
+            self.descriptor = self._open()
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)
+            self.descriptor = self._open()
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+    def write(self, data: memoryview, offset: int = 0) -> None:
+        """Put bytes to where they belong; from any thread.
+
+        Not by way of a mapping: its page faults cost more than this copy, and a full disk would end
+        the process.
+        """
+        with self._writing:
+            while data:
+                written = os.pwrite(self.descriptor, data, offset)
+                data, offset = data[written:], offset + written
+
+    def commit(self, mtime_s: float | None = None) -> None:
+        """Give it its name, and the time of its last change."""
+        if mtime_s is not None:
+            os.utime(self.descriptor, (mtime_s, mtime_s))
+        os.rename(self._path, self.target)
+        os.close(self.descriptor)
+
+    def discard(self) -> None:
+        """Remove it."""
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)

@@ -1,0 +1,140 @@
+"""Many tasks at once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from s3native import _core
+from s3native.client import Client
+from s3native.transfer.tasks import Task
+
+_STEP_AHEAD = 64
+_MOST_AHEAD = 100_000
+
+
+@dataclass
+class Outcome:
+    """What became of tasks. `failures` has a line for each that failed."""
+
+    done: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    planned_size: int = 0  # of the tasks known so far
+    all_planned: bool = False
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """Of a command that did only this."""
+        return 1 if self.failures else 0
+
+
+class Runner:
+    """Threads that take tasks from one iterator, each its next when it is done with one.
+
+    A task that fails is noted, the others go on; an error of the iterator itself ends all. An
+    interrupt ends the calls under way, with nothing left half done, and is raised.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        concurrency: int,
+        *,
+        on_done: Callable[[Task], None] | None = None,
+        watch: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._concurrency = concurrency
+        self._on_done = on_done
+        self._watch = watch
+        self._lock = threading.Lock()
+        self._ahead: deque[Task] = deque()
+        self._stopping = False
+        self._fault: BaseException | None = None
+        self.outcome = Outcome()
+
+    def fail(self, what: str, why: object) -> None:
+        """Note a failure; from any thread."""
+        self.outcome.failures.append(f"{what}: {why}")
+
+    def run(self, tasks: Iterable[Task]) -> Outcome:
+        """Do them all."""
+        begun = time.monotonic()
+        source = iter(tasks)
+        self.outcome.all_planned = False
+
+        def work() -> None:
+            while (task := self._next(source)) is not None:
+                self._do(task)
+
+        threads = [
+            threading.Thread(target=work, name=f"transfer-{i}", daemon=True)
+            for i in range(self._concurrency)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(0.1)
+                    if self._watch is not None:
+                        self._watch(self.outcome)
+        except BaseException:
+            self._stop(threads)
+            raise
+        if self._fault is not None:
+            raise self._fault
+        self.outcome.seconds += time.monotonic() - begun
+        return self.outcome
+
+    def _next(self, source: Iterator[Task]) -> Task | None:
+        with self._lock:
+            if self._stopping:
+                return None
+            try:
+                self._plan(source)
+            except BaseException as error:  # raised where `run` was called
+                self._fault = error
+                self._stopping = True
+                return None
+            return self._ahead.popleft() if self._ahead else None
+
+    def _plan(self, source: Iterator[Task]) -> None:
+        """Look further ahead than is needed, so that how long it takes is known before the end."""
+        if self.outcome.all_planned or len(self._ahead) >= _MOST_AHEAD:
+            return
+        step = list(itertools.islice(source, _STEP_AHEAD))
+        self._ahead.extend(step)
+        self.outcome.planned_size += sum(task.size for task in step)
+        self.outcome.all_planned = len(step) < _STEP_AHEAD
+
+    def _do(self, task: Task) -> None:
+        try:
+            did = task.run(self._client)
+        except Exception as error:
+            if not self._stopping:
+                self.fail(str(task), error)
+            return
+        with self._lock:
+            if not did:
+                return
+            self.outcome.done += task.count
+            self.outcome.size += task.size
+            if self._on_done is not None:
+                self._on_done(task)
+
+    def _stop(self, threads: list[threading.Thread]) -> None:
+        self._stopping = True
+        _core.cancel_calls(True)
+        try:
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join(10)
+        finally:
+            _core.cancel_calls(False)

@@ -1,0 +1,43 @@
+"""The same work on many things at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+def map_in_threads(
+    work: Callable[[Item], Value], items: Iterable[Item], count: int
+) -> list[Value]:
+    """Return what `work` returned for each item, in their order.
+
+    After an error no other item is begun; those under way end, and it is raised.
+    """
+    numbered = enumerate(items)
+    lock = threading.Lock()
+    results: dict[int, Value] = {}
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        while not errors:
+            with lock:
+                number, item = next(numbered, (-1, None))
+            if number < 0:
+                return
+            try:
+                results[number] = work(item)  # type: ignore[arg-type]
+            except BaseException as error:  # raised below
+                errors.append(error)
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[number] for number in range(len(results))]
