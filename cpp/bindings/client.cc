@@ -80,6 +80,26 @@ py::tuple List(const Client& self, const std::string& bucket, const std::string&
   return py::make_tuple(objects, page.prefixes, page.next_token);
 }
 
+// (key without the prefix, size, seconds of the last change): of millions, an ObjectInfo each is
+// what costs.
+py::tuple ListPlain(const Client& self, const std::string& bucket, const std::string& prefix,
+                    const std::string& token) {
+  ListRequest request{bucket, prefix, "", "", token};
+  const ListPage page = WithoutGil([&] { return self.List(request, Interruptible()); });
+  py::list entries(page.objects.size());
+  for (size_t i = 0; i < page.objects.size(); ++i) {
+    const ObjectInfo& info = page.objects[i];
+    const std::string_view name =
+        std::string_view(info.key).substr(std::min(info.key.size(), prefix.size()));
+    py::tuple entry(3);
+    entry[0] = py::str(name.data(), name.size());
+    entry[1] = py::int_(info.size);
+    entry[2] = py::float_(static_cast<double>(info.last_modified_ms) / 1000);
+    entries[i] = std::move(entry);
+  }
+  return py::make_tuple(entries, page.next_token);
+}
+
 py::list DeleteMany(const Client& self, const std::vector<std::string>& urls) {
   std::vector<S3Url> parsed;
   parsed.reserve(urls.size());
@@ -142,6 +162,7 @@ void BindClient(py::module_& module) {
       .def("put", &Put, "url"_a, "data"_a, "object"_a, "part_size"_a, "checksum"_a)
       .def("list", &List, "bucket"_a, "prefix"_a, "delimiter"_a, "start_after"_a, "token"_a,
            "max_keys"_a)
+      .def("list_plain", &ListPlain, "bucket"_a, "prefix"_a, "token"_a)
       .def(
           "delete",
           [](const Client& self, const std::string& url, const std::string& version_id) {

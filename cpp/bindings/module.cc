@@ -8,6 +8,7 @@
 #include "events.h"
 #include "get_many.h"
 #include "objects.h"
+#include "scan_folder.h"
 #include "writer.h"
 
 PYBIND11_MODULE(_core, module) {
@@ -20,4 +21,5 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindCursor(module);
   s3native::python::BindWriter(module);
   s3native::python::BindEvents(module);
+  s3native::python::BindScanFolder(module);
 }

@@ -379,6 +379,17 @@ class Client:
             if not token:
                 return
 
+    def _list_plain(
+        self, bucket: str, prefix: str
+    ) -> Iterator[builtins.list[tuple[str, int, float]]]:
+        """Pages of (key without the prefix, size, time of last change): a third of the cost."""
+        token = ""
+        while True:
+            entries, token = self._engine.list_plain(bucket, prefix, token)
+            yield entries
+            if not token:
+                return
+
     def delete(self, url: str, *, version_id: str = "") -> None:
         """Deletes an object. Deleting what does not exist is no error, as S3 has it."""
         self._engine.delete(url, version_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +15,10 @@ import s3native
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-WITHOUT_PYTHON = {"building.md"}  # pages for the shell
+WITHOUT_PYTHON = {"building.md", "command.md"}  # pages for the shell
 
 BLOCK = re.compile(r"(?:<!--(?P<comment>.*?)-->\s*\n)?```python\n(?P<code>.*?)^```", re.S | re.M)
+SHELL_BLOCK = re.compile(r"```sh\n(.*?)^```", re.S | re.M)
 NOT_EXECUTED = re.compile(r"\s*not executed: (?P<reason>\S.{5,})", re.S)
 
 
@@ -72,6 +75,27 @@ def test_examples_run(page: Path, documented: s3native.Client) -> None:
             exec(compile(code, os.fspath(page), "exec"), names)
     ran = [block for block in blocks if not block.reason]
     assert ran or page.name in WITHOUT_PYTHON
+
+
+def test_commands_run(documented: s3native.Client, tmp_path: Path) -> None:
+    """What the page of the command shows, one line after the other."""
+    page = (PROJECT / "docs" / "command.md").read_text(encoding="utf-8")
+    script = "\n".join(SHELL_BLOCK.findall(page))
+    assert script.count("s3native ") > 20
+    paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    try:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            env={**os.environ, "PATH": paths},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+    finally:
+        documented.delete_bucket("another-bucket")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "data/images/1.raw" in done.stdout
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -62,6 +63,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exits with 0, 1 (something failed), 2 (wrong use) or 130 (Ctrl-C)."""
+    # Listings make millions of tuples and no cycles.
+    gc.set_threshold(200_000, 20, 20)
     try:
         code = cli.main(prog_name="s3native", standalone_mode=False) or 0
     except click.ClickException as fault:

@@ -10,7 +10,7 @@ from s3native.cli.cp import write_to_stdout
 from s3native.transfer.places import S3Place
 
 
-class _Range(click.ParamType):
+class _Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     name = "range"
 
     def convert(

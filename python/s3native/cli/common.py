@@ -72,7 +72,7 @@ def connection_options(function: Function) -> Function:
         with s3native.Client(**settings) as client:
             return function(client=client, **options)
 
-    return _all(_CONNECTION, with_client)  # type: ignore[arg-type, return-value]
+    return _all(_CONNECTION, with_client)  # type: ignore[return-value]
 
 
 transfer_options = functools.partial(_all, _TRANSFER)
@@ -82,7 +82,7 @@ stored_options = functools.partial(_all, _STORED)
 """Give a verb the options of `stored_settings`."""
 
 
-class PlaceType(click.ParamType):
+class PlaceType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A path or an S3 URL."""
 
     name = "place"

@@ -15,7 +15,7 @@ import s3native
 from s3native.cli import common
 from s3native.transfer.listing import files_below, objects_below
 from s3native.transfer.places import LocalPlace, Place, S3Place
-from s3native.transfer.plan import Entry, Filter, Step, as_files
+from s3native.transfer.plan import Entry, Filter, Found, Step, as_files
 from s3native.transfer.run import Runner
 from s3native.transfer.tasks import Copy, Download, Refuse, Task, Upload
 
@@ -33,7 +33,9 @@ _PIECE = 8 << 20
 @common.stored_options
 @common.transfer_options
 @common.connection_options
-def command(client: s3native.Client, sources: tuple[Place, ...], target: Place, **options: Any):  # type: ignore[no-untyped-def]
+def command(
+    client: s3native.Client, sources: tuple[Place, ...], target: Place, **options: Any
+) -> None:
     """Copy files to S3, objects to files, or objects to objects.
 
     "-" is standard input or output. Where the target ends with "/", is a folder, or there are many
@@ -61,16 +63,16 @@ def command(client: s3native.Client, sources: tuple[Place, ...], target: Place, 
         follow=not options.pop("no_follow_symlinks"),
     )
     if any(isinstance(place, LocalPlace) and place.is_stream for place in (*sources, target)):
-        return _stream(client, sources, target, settings, no_clobber=no_clobber)
+        _stream(client, sources, target, settings, no_clobber=no_clobber)
+        return
     if all(isinstance(place, LocalPlace) for place in (*sources, target)):
         raise click.UsageError("one of the places must be an s3:// URL")
 
     def tasks(runner: Runner) -> Iterator[Task]:
         for task in plan.tasks(sources, runner):
-            if update or no_clobber:
-                if _is_there(client, task, newer_is_enough=update):
-                    continue
-            yield task
+            wanted = not (update or no_clobber)
+            if wanted or not _is_there(client, task, newer_is_enough=update):
+                yield task
 
     common.transfer(client, tasks, **options)
 
@@ -135,15 +137,16 @@ class _Plan:
             yield Refuse(source.path, "a folder is copied with --recursive only")
             return
         entries = files_below(source.path, runner.fail, follow_symlinks=self._follow)
-        for entry in self._names.of(entries):
-            yield upload(source, entry, self._target, self._settings)
+        for found in self._names.of(entries):
+            yield upload(source, Entry(*found), self._target, self._settings)
 
     def _of_objects(self, source: S3Place, below: bool) -> Iterator[Task]:
         pattern = source.pattern if self._wildcards else ""
+        entries: Iterator[Found]
         if pattern:
             root = source.before_wildcards()
             wanted = Filter([pattern])
-            entries = (e for e in objects_below(self._client, root) if wanted(root.key + e.name))
+            entries = (e for e in objects_below(self._client, root) if wanted(root.key + e[0]))
         elif self._recursive:
             root = source.folder()
             entries = objects_below(self._client, root)
@@ -152,10 +155,10 @@ class _Plan:
             return
         else:
             info = self._client.head(source.url)
-            entry = Entry(source.name, info.size, info._last_modified_ms / 1000, info.etag)
+            entry = Entry(source.name, info.size, info._last_modified_ms / 1000)
             yield self._one(source, entry, below)
             return
-        steps = (Step("copy", entry) for entry in self._names.of(entries))
+        steps: Iterator[Step] = (Step("copy", Entry(*found)) for found in self._names.of(entries))
         if isinstance(self._target, LocalPlace):
             steps = as_files(steps)
         for step in steps:
@@ -168,7 +171,7 @@ class _Plan:
         target = self._target.below(entry.name) if below else self._target
         if isinstance(target, S3Place):
             return Copy(source.url, target.url, entry.size, self._settings)
-        return Download(source.url, target.path, entry.size, entry.etag, entry.mtime_s)
+        return Download(source.url, target.path, entry.size, entry.mtime_s)
 
 
 def upload(source: LocalPlace, entry: Entry, target: Place, settings: dict[str, Any]) -> Task:
@@ -184,7 +187,7 @@ def fetch(source: S3Place, entry: Entry, target: Place, settings: dict[str, Any]
     url = S3Place(source.bucket, source.key + entry.name).url
     if isinstance(target, S3Place):
         return Copy(url, target.below(entry.name).url, entry.size, settings)
-    return Download(url, target.below(entry.name).path, entry.size, entry.etag, entry.mtime_s)
+    return Download(url, target.below(entry.name).path, entry.size, entry.mtime_s)
 
 
 def _is_there(client: s3native.Client, task: Task, *, newer_is_enough: bool) -> bool:

@@ -29,12 +29,12 @@ def command(client: s3native.Client, urls: tuple[S3Place, ...], *, human: bool, 
     for place in urls:
         sizes: Counter[str] = Counter()
         counts: Counter[str] = Counter()
-        for entry in objects_below(client, place):
-            parts = entry.name.split("/")[:-1]
+        for name, size, _ in objects_below(client, place):
+            parts = name.split("/")[:-1]
             for level in range(min(depth, len(parts)) + 1):
                 folder = "".join(part + "/" for part in parts[:level])
-                sizes[folder] += entry.size
+                sizes[folder] += size
                 counts[folder] += 1
-        for folder in sorted(sizes.keys() - {""}) + [""]:
-            size = common.human(sizes[folder]) if human else str(sizes[folder])
-            print(f"{size:>14}  {counts[folder]:>9}  {place.url}{folder}")
+        for folder in [*sorted(sizes.keys() - {""}), ""]:
+            shown = common.human(sizes[folder]) if human else str(sizes[folder])
+            print(f"{shown:>14}  {counts[folder]:>9}  {place.url}{folder}")

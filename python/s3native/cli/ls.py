@@ -40,7 +40,8 @@ def command(
     s3native ls -r --json s3://bucket | jq .size
     """
     if place is None:
-        return _buckets(client, as_json=as_json)
+        _buckets(client, as_json=as_json)
+        return
     for entry in _entries(client, place, recursive=recursive):
         if as_json:
             print(json.dumps(described(entry) if not isinstance(entry, str) else {"prefix": entry}))

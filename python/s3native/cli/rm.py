@@ -70,7 +70,7 @@ def _objects(
     else:
         return iter((place.url,))
     return (
-        S3Place(root.bucket, root.key + entry.name).url
-        for entry in names.of(objects_below(client, root))
-        if wanted(root.key + entry.name)
+        S3Place(root.bucket, root.key + name).url
+        for name, _, _ in names.of(objects_below(client, root))
+        if wanted(root.key + name)
     )

@@ -13,7 +13,7 @@ from s3native.cli import common
 from s3native.cli.cp import fetch, upload
 from s3native.transfer.listing import files_below, objects_below
 from s3native.transfer.places import LocalPlace, Place, S3Place
-from s3native.transfer.plan import Entry, as_files, compare, ordered
+from s3native.transfer.plan import Comparison, Entry, Found, as_files, compare
 from s3native.transfer.run import Runner
 from s3native.transfer.same import UnlessSame
 from s3native.transfer.tasks import Refuse, Remove, Task
@@ -56,15 +56,15 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
 
     removals: list[Task] = []
 
-    def entries(place: Place, runner: Runner) -> Iterator[Entry]:
+    def entries(place: Place, runner: Runner) -> Iterator[Found]:
         if isinstance(place, S3Place):
-            return names.of(ordered(objects_below(client, place), place.url))
+            return names.of(objects_below(client, place))
         if not os.path.exists(place.path):
             return iter(())
         return names.of(files_below(place.path, runner.fail, follow_symlinks=follow))
 
     def tasks(runner: Runner) -> Iterator[Task]:
-        comparison = "size" if by_size else "checksum" if by_checksum else "mtime"
+        comparison: Comparison = "size" if by_size else "checksum" if by_checksum else "mtime"
         steps = compare(entries(source, runner), entries(target, runner), comparison, delete=delete)
         if isinstance(target, LocalPlace):
             steps = as_files(steps)
@@ -72,6 +72,7 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
             if step.action == "delete":
                 removals.append(_remove(target, step.entry))
             elif step.action == "refuse":
+                assert isinstance(source, S3Place)  # paths are never refused
                 yield Refuse(source.below(step.entry.name).url, step.reason)
             else:
                 move = upload if isinstance(source, LocalPlace) else fetch

@@ -9,6 +9,9 @@ from typing import Literal, NamedTuple
 
 from s3native.transfer.places import fault_as_path
 
+Found = tuple[str, int, float]
+"""An `Entry` as listings have it: of millions, making one for each is what costs."""
+
 
 class Entry(NamedTuple):
     """A file or object: its name below where the listing starts, with "/" between the parts."""
@@ -16,7 +19,6 @@ class Entry(NamedTuple):
     name: str
     size: int
     mtime_s: float
-    etag: str = ""
 
 
 class Step(NamedTuple):
@@ -45,11 +47,11 @@ class Filter:
             return False
         return self._exclude is None or not self._exclude(name)
 
-    def of(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Yield the entries that are meant."""
+    def of(self, found: Iterable[Found]) -> Iterator[Found]:
+        """Yield what is meant."""
         if self._include is None and self._exclude is None:
-            return iter(entries)
-        return (entry for entry in entries if self(entry.name))
+            return iter(found)
+        return (each for each in found if self(each[0]))
 
 
 def _any_of(patterns: Iterable[str]) -> Callable[[str], object] | None:
@@ -60,7 +62,7 @@ def _any_of(patterns: Iterable[str]) -> Callable[[str], object] | None:
 
 
 def compare(
-    source: Iterable[Entry], target: Iterable[Entry], comparison: Comparison, *, delete: bool
+    source: Iterable[Found], target: Iterable[Found], comparison: Comparison, *, delete: bool
 ) -> Iterator[Step]:
     """Yield what makes the target like the source; both are ordered by name.
 
@@ -69,34 +71,25 @@ def compare(
     """
     targets = iter(target)
     there = next(targets, None)
-    for entry in source:
-        while there is not None and there.name < entry.name:
+    for found in source:
+        name, size, mtime_s = found
+        while there is not None and there[0] < name:
             if delete:
-                yield Step("delete", there)
+                yield Step("delete", Entry(*there))
             there = next(targets, None)
-        if there is None or there.name > entry.name:
-            yield Step("copy", entry)
+        if there is None or there[0] != name:
+            yield Step("copy", Entry(*found))
             continue
-        if there.size != entry.size:
-            yield Step("copy", entry)
+        if there[1] != size:
+            yield Step("copy", Entry(*found))
         elif comparison == "checksum":
-            yield Step("check", entry)
-        elif comparison == "mtime" and int(entry.mtime_s) > int(there.mtime_s):
-            yield Step("copy", entry)
+            yield Step("check", Entry(*found))
+        elif comparison == "mtime" and mtime_s // 1 > there[2] // 1:
+            yield Step("copy", Entry(*found))
         there = next(targets, None)
     while delete and there is not None:
-        yield Step("delete", there)
+        yield Step("delete", Entry(*there))
         there = next(targets, None)
-
-
-def ordered(entries: Iterable[Entry], where: str) -> Iterator[Entry]:
-    """Check the order that `compare` needs; raises ValueError."""
-    last = ""
-    for entry in entries:
-        if entry.name < last:
-            raise ValueError(f"{where} is not listed in the order of its keys")
-        last = entry.name
-        yield entry
 
 
 def as_files(steps: Iterable[Step]) -> Iterator[Step]:

@@ -15,6 +15,7 @@ from s3native.transfer.tasks import Task
 
 _STEP_AHEAD = 64
 _MOST_AHEAD = 100_000
+_STOP_SECONDS = 10.0
 
 
 @dataclass
@@ -69,24 +70,27 @@ class Runner:
         source = iter(tasks)
         self.outcome.all_planned = False
 
-        def work() -> None:
-            while (task := self._next(source)) is not None:
-                self._do(task)
+        # Not joined: a join that is interrupted takes its thread for ended (Python up to 3.12).
+        ended = threading.Semaphore(0)
 
-        threads = [
-            threading.Thread(target=work, name=f"transfer-{i}", daemon=True)
-            for i in range(self._concurrency)
-        ]
+        def work() -> None:
+            try:
+                while (task := self._next(source)) is not None:
+                    self._do(task)
+            finally:
+                ended.release()
+
+        waited_for = 0
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.1)
-                    if self._watch is not None:
-                        self._watch(self.outcome)
+            for number in range(self._concurrency):
+                threading.Thread(target=work, name=f"transfer-{number}", daemon=True).start()
+                waited_for += 1
+            while waited_for > 0:
+                waited_for -= ended.acquire(timeout=0.1)
+                if self._watch is not None:
+                    self._watch(self.outcome)
         except BaseException:
-            self._stop(threads)
+            self._stop(ended, waited_for)
             raise
         if self._fault is not None:
             raise self._fault
@@ -129,12 +133,13 @@ class Runner:
             if self._on_done is not None:
                 self._on_done(task)
 
-    def _stop(self, threads: list[threading.Thread]) -> None:
+    def _stop(self, ended: threading.Semaphore, running: int) -> None:
+        """End the calls under way, and wait until what they began is undone."""
         self._stopping = True
         _core.cancel_calls(True)
+        deadline = time.monotonic() + _STOP_SECONDS
         try:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join(10)
+            while running > 0 and ended.acquire(timeout=max(deadline - time.monotonic(), 0)):
+                running -= 1
         finally:
             _core.cancel_calls(False)

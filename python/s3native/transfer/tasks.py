@@ -89,7 +89,6 @@ class Download:
     url: str
     path: str
     size: int
-    etag: str = ""
     mtime_s: float | None = None
     count: int = 1
 
@@ -112,7 +111,7 @@ class Download:
         return True
 
     def _in_pieces(self, client: Client, file: PartialFile) -> None:
-        """Several at once, each written by the thread that received it, while it is in the cache."""
+        """Several at once, each written by the thread that received it: it is in the cache."""
         info = client.head(self.url)
 
         def fetch(start: int) -> tuple[int, int]:

@@ -10,9 +10,7 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 
-def map_in_threads(
-    work: Callable[[Item], Value], items: Iterable[Item], count: int
-) -> list[Value]:
+def map_in_threads(work: Callable[[Item], Value], items: Iterable[Item], count: int) -> list[Value]:
     """Return what `work` returned for each item, in their order.
 
     After an error no other item is begun; those under way end, and it is raised.

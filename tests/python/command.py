@@ -1,0 +1,77 @@
+"""The command `s3native`, run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = str(Path(sys.executable).with_name("s3native"))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it printed."""
+        return self.out.splitlines()
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command with an environment of its own."""
+
+    environment: Mapping[str, str]
+
+    def __call__(self, *arguments: str | Path, code: int = 0, input: bytes = b"") -> Ended:
+        """Run it to its end, which must be `code`."""
+        done = subprocess.run(
+            [PROGRAM, *map(str, arguments)],
+            env={**os.environ, **self.environment},
+            input=input,
+            capture_output=True,
+            timeout=60,
+        )
+        ended = Ended(
+            done.returncode,
+            done.stdout.decode(errors="surrogateescape"),
+            done.stderr.decode(errors="surrogateescape"),
+        )
+        assert ended.code == code, ended
+        return ended
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        """Start it."""
+        return subprocess.Popen(
+            [PROGRAM, *map(str, arguments)],
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, hidden ones too."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def plant(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make files below a folder."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)

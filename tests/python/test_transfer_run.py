@@ -1,0 +1,112 @@
+"""Many tasks at once, and single ones that go wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import s3native
+from content import content
+from s3native.transfer.run import Runner
+from s3native.transfer.tasks import Download, FileChangedError, Task, Upload
+from s3native.transfer.threads import map_in_threads
+
+
+@dataclass(frozen=True)
+class Note:
+    """A task that only tells that it was done."""
+
+    number: int
+    notes: list[int] = field(default_factory=list)
+    size: int = 10
+    count: int = 1
+
+    def run(self, client: s3native.Client) -> bool:
+        if self.number % 5 == 3:
+            raise OSError(f"number {self.number}")
+        self.notes.append(self.number)
+        return self.number % 5 != 4
+
+
+def test_all_are_done_once_and_failures_are_noted(client: s3native.Client) -> None:
+    notes: list[int] = []
+    done: list[Task] = []
+    runner = Runner(client, 8, on_done=done.append)
+    outcome = runner.run(Note(number, notes) for number in range(1000))
+    assert sorted(notes) == [number for number in range(1000) if number % 5 != 3]
+    assert (outcome.done, outcome.size, len(done)) == (600, 6000, 600)  # a fifth had nothing to do
+    assert len(outcome.failures) == 200
+    assert all("number" in failure for failure in outcome.failures)
+    assert outcome.exit_code == 1
+    assert outcome.planned_size == 10_000 and outcome.all_planned
+
+
+def test_what_is_to_be_done_may_fail_itself(client: s3native.Client) -> None:
+    def tasks() -> Iterator[Task]:
+        yield Note(1)
+        raise ValueError("the listing")
+
+    with pytest.raises(ValueError, match="the listing"):
+        Runner(client, 3).run(tasks())
+    assert Runner(client, 3).run([]).exit_code == 0
+
+
+def test_map_in_threads() -> None:
+    assert map_in_threads(lambda n: n * n, range(100), 7) == [n * n for n in range(100)]
+    assert map_in_threads(str, [], 3) == []
+    begun: list[int] = []
+    lock = threading.Lock()
+
+    def fail_at_10(number: int) -> None:
+        with lock:
+            begun.append(number)
+        if number == 10:
+            raise KeyError(number)
+
+    with pytest.raises(KeyError):
+        map_in_threads(fail_at_10, range(100_000), 2)
+    assert len(begun) < 100_000
+
+
+@pytest.mark.parametrize("size", [0, 1000, 3_000_000, 20_000_003])
+def test_every_size(client: s3native.Client, bucket: str, tmp_path: Path, size: int) -> None:
+    url, data = f"s3://{bucket}/key", content(size)
+    (tmp_path / "file").write_bytes(data)
+    assert Upload(str(tmp_path / "file"), url, size).run(client)
+    assert bytes(client.get(url)) == data
+    assert Download(url, str(tmp_path / "new/back"), size, 1234.5).run(client)
+    assert (tmp_path / "new/back").read_bytes() == data
+    assert (tmp_path / "new/back").stat().st_mtime == 1234.5
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["back"]
+
+
+def test_a_file_that_is_written_to(client: s3native.Client, bucket: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content(3_000_000))
+
+    class Touching:
+        """A client that changes the file as soon as it is asked for anything."""
+
+        def __getattr__(self, name: str) -> Any:
+            with path.open("ab") as file:
+                file.write(b"more")
+            return getattr(client, name)
+
+    with pytest.raises(FileChangedError):
+        Upload(str(path), f"s3://{bucket}/key", 3_000_000).run(Touching())  # type: ignore[arg-type]
+    with pytest.raises(s3native.NotFoundError):
+        client.head(f"s3://{bucket}/key")
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_a_download_that_fails(
+    client: s3native.Client, bucket: str, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "file").write_bytes(b"as before")
+    with pytest.raises(s3native.NotFoundError):
+        Download(f"s3://{bucket}/missing", str(tmp_path / "file"), size).run(client)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"as before"]
