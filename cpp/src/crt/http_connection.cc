@@ -192,11 +192,15 @@ void HttpConnection::Run(ExchangePtr exchange) {
   });
 }
 
-bool HttpConnection::RunHere(ExchangePtr exchange) {
-  // Nobody watched: a session ticket may have come, but nothing else.
+// While nobody watched, a session ticket may have come, but nothing else.
+bool HttpConnection::IsQuiet() {
   char unasked = 0;
   size_t received = 0;
-  if (Receive(&unasked, sizeof unasked, &received) != AWS_IO_READ_WOULD_BLOCK) {
+  return Receive(&unasked, sizeof unasked, &received) == AWS_IO_READ_WOULD_BLOCK;
+}
+
+bool HttpConnection::RunHere(ExchangePtr exchange) {
+  if (!IsQuiet()) {
     Shut(AWS_ERROR_SUCCESS);
     return false;
   }
@@ -209,7 +213,8 @@ bool HttpConnection::RunHere(ExchangePtr exchange) {
 
 // On the loop's thread.
 void HttpConnection::Continue(ExchangePtr exchange) {
-  if (state_ == State::kIdle && !Watch()) Shut(aws_last_error());
+  if (state_ == State::kIdle && !socket_->watched() && !(IsQuiet() && Watch()))
+    Shut(AWS_ERROR_SUCCESS);
   Begin(std::move(exchange));
   if (free_) Release();
 }
@@ -356,7 +361,7 @@ void HttpConnection::ReceiveAll() {
   size_t turn = socket_->watched() ? kTurnBytes : SIZE_MAX;
   while (state_ != State::kClosed) {
     if (answered_ && exchange_) {
-      // Only the socket's report that the request is sent is missing.
+      // The rest of the request is still to be sent.
       if (hang_up_ != 0) Complete();
       return;
     }

@@ -118,6 +118,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Negotiate();
   void Ready();
   void Continue(ExchangePtr exchange);
+  bool IsQuiet();
   void Begin(ExchangePtr exchange);
   bool OnEvents(SocketEvents events);
   void OnReadable(int crt_code);

@@ -54,7 +54,8 @@ class Runner:
         self._concurrency = concurrency
         self._on_done = on_done
         self._watch = watch
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the outcome
+        self._planning = threading.Lock()  # guards the iterator
         self._ahead: deque[Task] = deque()
         self._stopping = False
         self._fault: BaseException | None = None
@@ -98,16 +99,23 @@ class Runner:
         return self.outcome
 
     def _next(self, source: Iterator[Task]) -> Task | None:
-        with self._lock:
-            if self._stopping:
-                return None
+        while not self._stopping:
+            # A listing may take its time: only who has nothing else to do waits for it.
+            if self._planning.acquire(blocking=not self._ahead):
+                try:
+                    self._plan(source)
+                except BaseException as error:  # raised where `run` was called
+                    self._fault = error
+                    self._stopping = True
+                    return None
+                finally:
+                    self._planning.release()
             try:
-                self._plan(source)
-            except BaseException as error:  # raised where `run` was called
-                self._fault = error
-                self._stopping = True
-                return None
-            return self._ahead.popleft() if self._ahead else None
+                return self._ahead.popleft()
+            except IndexError:
+                if self.outcome.all_planned:
+                    return None
+        return None
 
     def _plan(self, source: Iterator[Task]) -> None:
         """Look further ahead than is needed, so that how long it takes is known before the end."""
