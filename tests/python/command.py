@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).with_name("s3native"))
@@ -50,13 +52,14 @@ class Command:
         return ended
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        """Start it."""
+        """Start it. It listens to Ctrl-C even where the tests, in the background, do not."""
         return subprocess.Popen(
             [PROGRAM, *map(str, arguments)],
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
 

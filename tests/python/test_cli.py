@@ -220,10 +220,8 @@ def test_an_interrupt_leaves_nothing_half(
         process = slow.start("cp", "-r", *places)
         time.sleep(1.5)
         assert process.poll() is None
-        begun = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
-        assert time.monotonic() - begun < 2
+        _, err = process.communicate(timeout=30)  # what is begun is undone over the slow line, too
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert pending(client, boto, bucket) == []
