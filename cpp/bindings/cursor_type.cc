@@ -10,9 +10,6 @@
 namespace s3native::python {
 namespace {
 
-// Bytes of a buffer: s3native.file.BUFFER_SIZE.
-constexpr uint64_t kBufferSize = 128 * 1024;
-
 // _io._IOBase, which all the slots of io's base classes come from. Its layout differs between
 // versions of Python: the cursor lies behind it.
 PyTypeObject* base = nullptr;
@@ -252,10 +249,10 @@ PyObject* New(PyTypeObject* type, PyObject*, PyObject*) {
 int Init(PyObject* self, PyObject* arguments, PyObject*) {
   PyObject* client = nullptr;
   PyObject* url = nullptr;
-  PyObject* options = Py_None;
-  unsigned long long buffer_size = kBufferSize;
+  PyObject* options = nullptr;
+  unsigned long long buffer_size = 0;
   unsigned long long position = 0;
-  if (PyArg_ParseTuple(arguments, "OU|OKK", &client, &url, &options, &buffer_size, &position) == 0)
+  if (PyArg_ParseTuple(arguments, "OUOK|K", &client, &url, &options, &buffer_size, &position) == 0)
     return -1;
   PyObject* done = Guard([&] {
     CursorOf(self).Open(py::reinterpret_borrow<py::object>(client),

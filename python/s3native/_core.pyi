@@ -71,8 +71,8 @@ class Cursor(io.BufferedIOBase):
         self,
         client: s3native.Client,
         url: str,
-        options: dict[str, Any] | None = None,
-        buffer_size: int = ...,
+        options: dict[str, Any] | None,
+        buffer_size: int,
         position: int = 0,
         /,
     ) -> None: ...

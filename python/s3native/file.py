@@ -63,7 +63,7 @@ _parents: list[Any] = []
 def open_object(client: Client, url: str, mode: str, options: OpenOptions) -> Any:
     """Do what `Client.open` promises."""
     if mode == "rb" and not options:  # of thousands of small objects, opening is what costs
-        return ObjectReader(client, url)
+        return ObjectReader(client, url, None, BUFFER_SIZE)
     kind, is_text = _parse_mode(mode)
     given: dict[str, Any] = {**options}
     foreign = given.keys() & (_WRITING if kind == "r" else _READING)

@@ -111,3 +111,14 @@ def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def stalls_at_once(request: Request, line: Line) -> None:
+    """Never answer."""
+    line.wait(10)
+
+
+def stalls_in_the_body(request: Request, line: Line) -> None:
+    """Answer with the head and a part of the body, and leave it at that."""
+    line.send(reply_to(request).text()[:50_000])
+    line.wait(10)

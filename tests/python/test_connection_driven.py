@@ -29,6 +29,8 @@ from raw_object import (
     refusal,
     reply_to,
     serve,
+    stalls_at_once,
+    stalls_in_the_body,
     within,
 )
 from raw_server import Answer, Line, RawServer, Request, pieces
@@ -99,15 +101,6 @@ def test_a_body_that_the_socket_does_not_take_at_once(transport: Transport) -> N
         client.put(URL, body)
         assert received == [body]
         assert server.connections == 1
-
-
-def stalls_at_once(request: Request, line: Line) -> None:
-    line.wait(10)
-
-
-def stalls_in_the_body(request: Request, line: Line) -> None:
-    line.send(reply_to(request).text()[:50_000])
-    line.wait(10)
 
 
 def trickles(request: Request, line: Line) -> None:

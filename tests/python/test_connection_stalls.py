@@ -23,22 +23,15 @@ from raw_object import (
     refusal,
     reply_to,
     serve,
+    stalls_at_once,
+    stalls_in_the_body,
     within,
 )
 from raw_server import Answer, Line, RawServer, Request, chunked, pieces, response
 
 
-def stalls_at_once(request: Request, line: Line) -> None:
-    line.wait(10)
-
-
 def stalls_in_the_head(request: Request, line: Line) -> None:
     line.send(reply_to(request).text()[:40])
-    line.wait(10)
-
-
-def stalls_in_the_body(request: Request, line: Line) -> None:
-    line.send(reply_to(request).text()[:50_000])
     line.wait(10)
 
 

@@ -42,20 +42,6 @@ constexpr int kLowWater = 256 * 1024;
 // Of a body's last bytes, TLS may have taken this many from the socket without handing them out.
 constexpr int kMaxTlsRecord = 17 * 1024;
 
-int CodeOfErrno(int error) {
-  switch (error) {
-    case EAGAIN:
-#if EAGAIN != EWOULDBLOCK
-    case EWOULDBLOCK:
-#endif
-      return AWS_IO_READ_WOULD_BLOCK;
-    case ETIMEDOUT:
-      return AWS_IO_SOCKET_TIMEOUT;
-    default:
-      return AWS_IO_SOCKET_CLOSED;
-  }
-}
-
 int CodeOf(TlsStatus status) {
   switch (status) {
     case TlsStatus::kDone:

@@ -32,6 +32,20 @@ constexpr int kError = 16;
 
 }  // namespace
 
+int CodeOfErrno(int error) {
+  switch (error) {
+    case EAGAIN:
+#if EAGAIN != EWOULDBLOCK
+    case EWOULDBLOCK:
+#endif
+      return AWS_IO_READ_WOULD_BLOCK;
+    case ETIMEDOUT:
+      return AWS_IO_SOCKET_TIMEOUT;
+    default:
+      return AWS_IO_SOCKET_CLOSED;
+  }
+}
+
 bool WatchedSocket::Watch(aws_event_loop* loop, Handler handler) {
   handler_ = std::move(handler);
   if (aws_event_loop_subscribe_to_io_events(loop, &handle_, kReadable | kWritable, OnEvent, this) !=
@@ -83,7 +97,7 @@ int WatchedSocket::PendingError() const {
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(handle_.data.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  return error == ETIMEDOUT ? AWS_IO_SOCKET_TIMEOUT : AWS_IO_SOCKET_CLOSED;
+  return CodeOfErrno(error);
 }
 
 }  // namespace s3native::crt

@@ -15,6 +15,9 @@ struct SocketEvents {
   int crt_code = 0;  // why nothing follows what is still to be received
 };
 
+// The CRT's code for what a call on a socket says.
+int CodeOfErrno(int error);
+
 class WatchedSocket {
  public:
   using Handler = std::function<void(SocketEvents)>;

@@ -15,6 +15,7 @@ import s3native
 from s3native.transfer.places import LocalPlace, Place, S3Place, parse_place
 from s3native.transfer.plan import Filter
 from s3native.transfer.run import Outcome, Runner
+from s3native.transfer.same import is_needed
 from s3native.transfer.tasks import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -50,6 +51,14 @@ _STORED = (
     click.option("--sse", metavar="KIND", help="Encryption by the server: AES256 or aws:kms."),
     click.option("--sse-kms-key-id", metavar="KEY", help="The key for aws:kms."),
 )
+
+no_glob_option = click.option(
+    "--no-glob", is_flag=True, help="Take *, ? and [ in keys as they are."
+)
+no_links_option = click.option(
+    "--no-follow-symlinks", is_flag=True, help="Leave symbolic links out."
+)
+human_option = click.option("-H", "--human", is_flag=True, help="Sizes to read: 1.5 GiB.")
 
 
 def _all(options: Iterable[Callable[[Any], Any]], function: Function) -> Function:
@@ -170,7 +179,8 @@ def transfer(
                 continue
             if dry_run:
                 for task in part:
-                    say(task)
+                    if is_needed(client, task):
+                        say(task)
             else:
                 runner.run(part)
     for failure in outcome.failures:

@@ -13,11 +13,12 @@ import click
 
 import s3native
 from s3native.cli import common
-from s3native.transfer.listing import files_below, objects_below
+from s3native.transfer.listing import files_below, objects_meant
 from s3native.transfer.places import LocalPlace, Place, S3Place
-from s3native.transfer.plan import Entry, Filter, Found, Step, as_files
+from s3native.transfer.plan import Entry, Filter, Step, as_files
 from s3native.transfer.run import Runner
-from s3native.transfer.tasks import Copy, Download, Refuse, Task, Upload
+from s3native.transfer.same import Unless, is_current, is_there
+from s3native.transfer.tasks import Move, Refuse, Task, move
 
 _PIECE = 8 << 20
 
@@ -28,8 +29,8 @@ _PIECE = 8 << 20
 @click.option("-r", "--recursive", is_flag=True, help="All that is below the sources.")
 @click.option("-u", "--update", is_flag=True, help="Leave out what is there, as large and as new.")
 @click.option("--no-clobber", is_flag=True, help="Never replace an object or a file.")
-@click.option("--no-glob", is_flag=True, help="Take *, ? and [ in keys as they are.")
-@click.option("--no-follow-symlinks", is_flag=True, help="Leave symbolic links out.")
+@common.no_glob_option
+@common.no_links_option
 @common.stored_options
 @common.transfer_options
 @common.connection_options
@@ -69,10 +70,9 @@ def command(
         raise click.UsageError("one of the places must be an s3:// URL")
 
     def tasks(runner: Runner) -> Iterator[Task]:
+        check = is_there if no_clobber else is_current if update else None
         for task in plan.tasks(sources, runner):
-            wanted = not (update or no_clobber)
-            if wanted or not _is_there(client, task, newer_is_enough=update):
-                yield task
+            yield task if check is None or isinstance(task, Refuse) else Unless(task, check)
 
     common.transfer(client, tasks, **options)
 
@@ -99,7 +99,7 @@ class _Plan:
         self._wildcards = wildcards
         self._follow = follow
 
-    def tasks(self, sources: tuple[Place, ...], runner: Runner) -> Iterator[Task]:
+    def tasks(self, sources: tuple[Place, ...], runner: Runner) -> Iterator[Move | Refuse]:
         """Yield them; what cannot be read is reported to the runner."""
         found = [each for source in sources for each in self._expand(source)]
         below = self._is_folder() or len(found) > 1
@@ -123,96 +123,47 @@ class _Plan:
             return self._target.is_folder
         return common.is_local_folder(self._target)
 
-    def _of_file(self, source: LocalPlace, below: bool) -> Task:
-        target = self._target.below(source.name) if below else self._target
-        assert isinstance(target, S3Place)
+    def _of_file(self, source: LocalPlace, below: bool) -> Move | Refuse:
         try:
-            size = os.stat(source.path).st_size
+            status = os.stat(source.path)
         except OSError as error:
             return Refuse(source.path, error.strerror or str(error))
-        return Upload(source.path, target.url, size, self._settings)
+        return self._one(source, Entry(source.name, status.st_size, status.st_mtime), below)
 
-    def _of_folder(self, source: LocalPlace, runner: Runner) -> Iterator[Task]:
+    def _of_folder(self, source: LocalPlace, runner: Runner) -> Iterator[Move | Refuse]:
         if not self._recursive:
             yield Refuse(source.path, "a folder is copied with --recursive only")
             return
         entries = files_below(source.path, runner.fail, follow_symlinks=self._follow)
         for found in self._names.of(entries):
-            yield upload(source, Entry(*found), self._target, self._settings)
+            yield self._of_entry(source, Entry(*found))
 
-    def _of_objects(self, source: S3Place, below: bool) -> Iterator[Task]:
-        pattern = source.pattern if self._wildcards else ""
-        entries: Iterator[Found]
-        if pattern:
-            root = source.before_wildcards()
-            wanted = Filter([pattern])
-            entries = (e for e in objects_below(self._client, root) if wanted(root.key + e[0]))
-        elif self._recursive:
-            root = source.folder()
-            entries = objects_below(self._client, root)
+    def _of_objects(self, source: S3Place, below: bool) -> Iterator[Move | Refuse]:
+        meant = objects_meant(
+            self._client, source, recursive=self._recursive, wildcards=self._wildcards
+        )
+        if meant is not None:
+            root, entries = meant
+            steps = (Step("copy", Entry(*found)) for found in self._names.of(entries))
+            for step in as_files(steps) if isinstance(self._target, LocalPlace) else steps:
+                if step.action == "refuse":
+                    yield Refuse(root.below(step.entry.name).url, step.reason)
+                else:
+                    yield self._of_entry(root, step.entry)
         elif source.is_folder:
             yield Refuse(source.url, "what is below a prefix is copied with --recursive only")
-            return
         else:
             info = self._client.head(source.url)
             entry = Entry(source.name, info.size, info._last_modified_ms / 1000)
             yield self._one(source, entry, below)
-            return
-        steps: Iterator[Step] = (Step("copy", Entry(*found)) for found in self._names.of(entries))
-        if isinstance(self._target, LocalPlace):
-            steps = as_files(steps)
-        for step in steps:
-            if step.action == "refuse":
-                yield Refuse(root.below(step.entry.name).url, step.reason)
-            else:
-                yield fetch(root, step.entry, self._target, self._settings)
 
-    def _one(self, source: S3Place, entry: Entry, below: bool) -> Task:
+    def _of_entry(self, root: Place, entry: Entry) -> Move:
+        """Of what lies below a folder or prefix, to below the target."""
+        return move(root.below(entry.name), self._target.below(entry.name), entry, self._settings)
+
+    def _one(self, source: Place, entry: Entry, below: bool) -> Move:
         target = self._target.below(entry.name) if below else self._target
-        if isinstance(target, S3Place):
-            return Copy(source.url, target.url, entry.size, self._settings)
-        return Download(source.url, target.path, entry.size, entry.mtime_s)
-
-
-def upload(source: LocalPlace, entry: Entry, target: Place, settings: dict[str, Any]) -> Task:
-    """The upload of an entry below a folder to below a prefix."""
-    assert isinstance(target, S3Place)
-    return Upload(
-        os.path.join(source.path, entry.name), target.below(entry.name).url, entry.size, settings
-    )
-
-
-def fetch(source: S3Place, entry: Entry, target: Place, settings: dict[str, Any]) -> Task:
-    """The transfer of an entry below a prefix to below a folder or another prefix."""
-    url = S3Place(source.bucket, source.key + entry.name).url
-    if isinstance(target, S3Place):
-        return Copy(url, target.below(entry.name).url, entry.size, settings)
-    return Download(url, target.below(entry.name).path, entry.size, entry.mtime_s)
-
-
-def _is_there(client: s3native.Client, task: Task, *, newer_is_enough: bool) -> bool:
-    """Whether a task's target exists; and with that, is as large and as new as the source."""
-    if isinstance(task, Download):
-        try:
-            there = os.stat(task.path)
-        except FileNotFoundError:
-            return False
-        same = there.st_size == task.size and int(there.st_mtime) >= int(task.mtime_s or 0)
-        return same or not newer_is_enough
-    if isinstance(task, Refuse):
-        return False
-    assert isinstance(task, Upload | Copy)
-    try:
-        info = client.head(task.url)
-    except s3native.NotFoundError:
-        return False
-    if not newer_is_enough:
-        return True
-    if isinstance(task, Upload):
-        source_s = os.stat(task.path).st_mtime
-    else:
-        source_s = client.head(task.source)._last_modified_ms / 1000
-    return info.size == task.size and info._last_modified_ms // 1000 >= int(source_s)
+        return move(source, target, entry, self._settings)
 
 
 def _stream(

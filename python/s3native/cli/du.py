@@ -14,7 +14,7 @@ from s3native.transfer.places import S3Place
 
 @click.command("du")
 @click.argument("urls", nargs=-1, required=True, type=common.URL)
-@click.option("-H", "--human", is_flag=True, help="Sizes to read: 1.5 GiB.")
+@common.human_option
 @click.option(
     "-d", "--depth", type=click.IntRange(0), default=0, help="Also for folders so far below."
 )

@@ -19,7 +19,7 @@ from s3native.transfer.plan import Filter
 @click.argument("place", required=False, metavar="[URL]", type=common.URL)
 @click.option("-l", "--long", is_flag=True, help="With size, time and storage class.")
 @click.option("-r", "--recursive", is_flag=True, help="All that is below, without folders.")
-@click.option("-H", "--human", is_flag=True, help="Sizes to read: 1.5 GiB.")
+@common.human_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, with all there is.")
 @common.connection_options
 def command(

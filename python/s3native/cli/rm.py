@@ -11,7 +11,7 @@ import click
 
 import s3native
 from s3native.cli import common
-from s3native.transfer.listing import objects_below
+from s3native.transfer.listing import objects_meant
 from s3native.transfer.places import S3Place
 from s3native.transfer.plan import Filter
 from s3native.transfer.run import Runner
@@ -25,7 +25,7 @@ _BATCH = 1000
 @click.argument("urls", nargs=-1, required=True, type=common.URL)
 @click.option("-r", "--recursive", is_flag=True, help="All that is below the URLs.")
 @click.option("-y", "--yes", is_flag=True, help="Without asking.")
-@click.option("--no-glob", is_flag=True, help="Take *, ? and [ in keys as they are.")
+@common.no_glob_option
 @common.transfer_options
 @common.connection_options
 def command(client: s3native.Client, urls: tuple[S3Place, ...], **options: Any) -> None:
@@ -61,16 +61,8 @@ def _objects(
     client: s3native.Client, place: S3Place, names: Filter, *, recursive: bool, wildcards: bool
 ) -> Iterator[str] | None:
     """The URLs of what is to be removed."""
-    if wildcards and place.pattern:
-        root, wanted = place.before_wildcards(), Filter([place.pattern])
-    elif recursive:
-        root, wanted = place.folder(), Filter()
-    elif place.is_folder:
-        return None
-    else:
-        return iter((place.url,))
-    return (
-        S3Place(root.bucket, root.key + name).url
-        for name, _, _ in names.of(objects_below(client, root))
-        if wanted(root.key + name)
-    )
+    meant = objects_meant(client, place, recursive=recursive, wildcards=wildcards)
+    if meant is not None:
+        root, found = meant
+        return (root.below(name).url for name, _, _ in names.of(found))
+    return None if place.is_folder else iter((place.url,))

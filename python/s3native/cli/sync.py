@@ -10,13 +10,12 @@ import click
 
 import s3native
 from s3native.cli import common
-from s3native.cli.cp import fetch, upload
 from s3native.transfer.listing import files_below, objects_below
 from s3native.transfer.places import LocalPlace, Place, S3Place
 from s3native.transfer.plan import Comparison, Entry, Found, as_files, compare
 from s3native.transfer.run import Runner
-from s3native.transfer.same import UnlessSame
-from s3native.transfer.tasks import Refuse, Remove, Task
+from s3native.transfer.same import Unless, is_same
+from s3native.transfer.tasks import Refuse, Remove, Task, move
 
 
 @click.command("sync")
@@ -25,7 +24,7 @@ from s3native.transfer.tasks import Refuse, Remove, Task
 @click.option("--delete", is_flag=True, help="Remove what the source does not have.")
 @click.option("--size-only", is_flag=True, help="Of the same size is the same.")
 @click.option("--checksum", is_flag=True, help="Compare contents where sizes are the same.")
-@click.option("--no-follow-symlinks", is_flag=True, help="Leave symbolic links out.")
+@common.no_links_option
 @common.stored_options
 @common.transfer_options
 @common.connection_options
@@ -75,14 +74,13 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
                 assert isinstance(source, S3Place)  # paths are never refused
                 yield Refuse(source.below(step.entry.name).url, step.reason)
             else:
-                move = upload if isinstance(source, LocalPlace) else fetch
-                task = move(source, step.entry, target, settings)  # type: ignore[arg-type]
-                yield UnlessSame(task) if step.action == "check" else task
+                name = step.entry.name
+                task = move(source.below(name), target.below(name), step.entry, settings)
+                yield Unless(task, is_same) if step.action == "check" else task
 
     common.transfer(client, tasks, then=removals, **options)
 
 
 def _remove(target: Place, entry: Entry) -> Task:
-    if isinstance(target, S3Place):
-        return Remove(S3Place(target.bucket, target.key + entry.name).url)
-    return Remove(target.below(entry.name).path)
+    gone = target.below(entry.name)
+    return Remove(gone.url if isinstance(gone, S3Place) else gone.path)

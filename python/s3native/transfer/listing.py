@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from s3native import _core
 from s3native.client import Client
 from s3native.transfer.places import S3Place
-from s3native.transfer.plan import Found
+from s3native.transfer.plan import Filter, Found
 
 Report = Callable[[str, str], None]  # a path, and what is wrong with it
 
@@ -77,3 +77,19 @@ def objects_below(client: Client, place: S3Place) -> Iterator[Found]:
             last = name
             if name:
                 yield found
+
+
+def objects_meant(
+    client: Client, place: S3Place, *, recursive: bool, wildcards: bool
+) -> tuple[S3Place, Iterator[Found]] | None:
+    """Return a folder, and what is meant below it; nothing when the place is one key.
+
+    That is what is like a pattern, or with `recursive` all there is.
+    """
+    if wildcards and place.pattern:
+        root = place.before_wildcards()
+        wanted = Filter([place.pattern])
+        return root, (each for each in objects_below(client, root) if wanted(root.key + each[0]))
+    if recursive:
+        return place.folder(), objects_below(client, place.folder())
+    return None

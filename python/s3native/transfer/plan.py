@@ -61,13 +61,18 @@ def _any_of(patterns: Iterable[str]) -> Callable[[str], object] | None:
     return re.compile("|".join(fnmatch.translate(pattern) for pattern in given)).match
 
 
+def is_newer(source_s: float, target_s: float) -> bool:
+    """Whether a source changed after its target, by whole seconds: as much as S3 tells."""
+    return source_s // 1 > target_s // 1
+
+
 def compare(
     source: Iterable[Found], target: Iterable[Found], comparison: Comparison, *, delete: bool
 ) -> Iterator[Step]:
     """Yield what makes the target like the source; both are ordered by name.
 
-    Entries of the same size are copied when the source is newer, by whole seconds, which is as much
-    as S3 tells; with "size" never; with "checksum" there is a step "check".
+    Entries of the same size are copied when the source is newer; with "size" never; with "checksum"
+    there is a step "check".
     """
     targets = iter(target)
     there = next(targets, None)
@@ -84,7 +89,7 @@ def compare(
             yield Step("copy", Entry(*found))
         elif comparison == "checksum":
             yield Step("check", Entry(*found))
-        elif comparison == "mtime" and mtime_s // 1 > there[2] // 1:
+        elif comparison == "mtime" and is_newer(mtime_s, there[2]):
             yield Step("copy", Entry(*found))
         there = next(targets, None)
     while delete and there is not None:

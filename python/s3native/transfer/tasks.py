@@ -14,6 +14,8 @@ from s3native import _core
 from s3native.client import Client
 from s3native.errors import IntegrityError
 from s3native.transfer.files import PartialFile
+from s3native.transfer.places import LocalPlace, Place, S3Place
+from s3native.transfer.plan import Entry
 from s3native.transfer.threads import map_in_threads
 
 SMALL = 1 << 20
@@ -145,6 +147,19 @@ class Copy:
         """Do it."""
         client.copy(self.source, self.url, **self.settings)
         return True
+
+
+Move = Upload | Download | Copy
+
+
+def move(source: Place, target: Place, entry: Entry, settings: dict[str, Any]) -> Move:
+    """Return the task that makes the target of what is at the source."""
+    if isinstance(source, LocalPlace):
+        assert isinstance(target, S3Place)
+        return Upload(source.path, target.url, entry.size, settings)
+    if isinstance(target, S3Place):
+        return Copy(source.url, target.url, entry.size, settings)
+    return Download(source.url, target.path, entry.size, entry.mtime_s)
 
 
 @dataclass(frozen=True)
