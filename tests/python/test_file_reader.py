@@ -100,7 +100,7 @@ def test_broken_files_do_not_disturb_forks(client: s3native.Client, url: str) ->
     assert unfinished not in s3native._core.open_cursors()
     assert len(s3native._core.open_cursors()) == 1
     with pytest.raises(ValueError, match="initialized"):
-        reader.__init__(client, url, {})
+        reader.__init__(client, url, {}, 1)
 
     def goes_on() -> None:
         assert reader.read(5) == DATA[5:10]
