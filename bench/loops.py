@@ -6,8 +6,10 @@ import json
 import subprocess
 from urllib.parse import urlsplit
 
+from programs import BuildError
 from programs import program as built_program
-from protocol import Job, Round
+from s3native.bench.protocol import Job, Round
+from s3native.bench.runner import ClientError
 from workloads import PART_SIZE
 
 _THREADS = "4"
@@ -19,16 +21,12 @@ class LoopProgram:
     """A C++ loop; each round is a run of it with a round of warm-up before."""
 
     version = ""
+    how = "a program of this folder"
 
     def __init__(self, program: str, job: Job) -> None:
-        address = urlsplit(job.target.endpoint)
+        address = urlsplit(str(job.target.endpoint))
         path = f"/{job.target.bucket}/{job.keys[0]}"
-        where = [
-            str(built_program("bench", program)),
-            str(address.hostname),
-            str(address.port),
-            path,
-        ]
+        self._program = program
         self._size = job.size
         self._is_latency = program == "crt_spike"
         last = (
@@ -36,7 +34,16 @@ class LoopProgram:
             if self._is_latency
             else [_THREADS, str(PART_SIZE), "1"]
         )
-        self._command = [*where, str(job.size), *last]
+        where = [str(address.hostname), str(address.port), path]
+        self._arguments = [*where, str(job.size), *last]
+        self._command: list[str] = []
+
+    def ready(self) -> None:
+        """Build the program where it is not."""
+        try:
+            self._command = [str(built_program("bench", self._program)), *self._arguments]
+        except BuildError as error:
+            raise ClientError(str(error)) from None
 
     def round(self) -> Round:
         """Run it once."""
@@ -48,9 +55,9 @@ class LoopProgram:
             latencies = told["latencies_us"]
             seconds, cpu_s = sum(latencies) / 1e6, told["cpu_us"] * len(latencies) / 1e6
             moved = self._size * len(latencies)
-            return Round(seconds, cpu_s, moved, len(latencies), latencies_us=latencies)
+            return Round(seconds, cpu_s, 0.0, moved, len(latencies), latencies_us=latencies)
         (timed,) = told["rounds"]
-        return Round(timed["seconds"], timed["user_s"] + timed["system_s"], self._size, 1)
+        return Round(timed["seconds"], timed["user_s"], timed["system_s"], self._size, 1)
 
     def verify(self) -> str:
         """Loops are not checked."""

@@ -10,8 +10,8 @@ from workloads import MIB, S3NATIVE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness import Result
-    from protocol import Round
+    from s3native.bench.protocol import Round
+    from s3native.bench.runner import Result
     from workloads import Workload
 
 
@@ -44,7 +44,12 @@ _COLUMNS = {
     "get_many": [_PER_SECOND, _CPU_US, _GB_S],
     "put_many": [_PER_SECOND, _CPU_US, _GB_S],
     "list": [_PER_SECOND, Column("CPU us each", _CPU_US.value, 2), _RSS_GROWTH],
-    "latency": [_PER_SECOND, _CPU_US, Column("p50 us", _p(0.5), 0), Column("p99 us", _p(0.99), 0)],
+    "random_read": [
+        _PER_SECOND,
+        _CPU_US,
+        Column("p50 us", _p(0.5), 0),
+        Column("p99 us", _p(0.99), 0),
+    ],
 }
 
 
@@ -60,6 +65,8 @@ def render(workload: Workload, results: list[Result]) -> str:
     shown = columns(workload)
     rows = [["", *(column.heading for column in shown)]]
     for result in results:
+        if result.cannot:
+            continue
         if result.error or not result.rounds:
             rows.append([result.label, *("failed" for _ in shown)])
             continue

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "server"))
 
-from harness import machine, run_workload
+from jobs import make_job, verifier
+from loops import LoopProgram
 from report import render, to_json
+from s3native.bench.clients import is_installed
+from s3native.bench.place import available_memory
+from s3native.bench.protocol import LIMIT, Job
+from s3native.bench.results import environment, last_line
+from s3native.bench.runner import Course, Result, Row, Runner, measure, start_client
 from stage import STAGE_ERRORS, Stage
-from workloads import FULL, QUICK, S3NATIVE, Workload
+from workloads import FULL, QUICK, S3NATIVE, Entry, Workload
 
 
 def main() -> int:
@@ -25,30 +30,50 @@ def main() -> int:
     chosen = _choose(options)
     failed = False
     report = []
-    print(f"{_here()}\n", flush=True)
+    machine = environment()
+    print(
+        f"{machine['cpus']} CPUs, {machine['system']}, load {machine['load_average']}\n", flush=True
+    )
     with Stage(sum(workload.stored_bytes for workload in chosen)) as stage:
         for workload in chosen:
             try:
-                results = run_workload(workload, stage, _say)
+                results = _measure(workload, stage)
             except STAGE_ERRORS as error:
                 print(f"{workload.name}: left out, {error}\n", flush=True)
                 continue
             print(render(workload, results), flush=True)
+            for result in filter(lambda result: result.error, results):
+                told = result.error if result.client == S3NATIVE else last_line(result.error)
+                print(f"  {result.label} failed: {told}\n", flush=True)
             failed |= any(result.error for result in results if result.label.startswith(S3NATIVE))
             report.append(to_json(workload, results))
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "workloads": report}, indent=1))
+        options.json.write_text(json.dumps({"machine": machine, "workloads": report}, indent=1))
     return int(failed)
 
 
-def _here() -> str:
-    """Tell what may explain the figures: the machine, and whether somebody else is using it."""
-    told = machine()
-    return f"{told['cpus']} CPUs, {told['system']}, load average {os.getloadavg()[0]:.1f}"
+def _measure(workload: Workload, stage: Stage) -> list[Result]:
+    entries = [entry for entry in workload.entries if _is_here(entry)]
+    memory = len(entries) * 2 * workload.size
+    course = Course(
+        workload.rounds,
+        0 if workload.fresh_process else 1,
+        keep=not workload.fresh_process and memory < available_memory() // 2,
+        verify=verifier(workload, stage),
+        tell=lambda _label, _what: None,
+        start=_start,
+    )
+    return measure(entries, make_job(workload, stage), course)
 
 
-def _say(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
+def _is_here(entry: Entry) -> bool:
+    return bool(entry.program) or entry.client == LIMIT or is_installed(entry.client)
+
+
+def _start(row: Row, job: Job) -> Runner:
+    if isinstance(row, Entry) and row.program:
+        return LoopProgram(row.program, job)
+    return start_client(row, job)
 
 
 def _parse() -> argparse.Namespace:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import ExitStack
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import content
 from programs import BuildError
-from protocol import Target
-from s3lite import S3Lite
-from s3native.testing import MINIO, MinioServer, ProgramNotFoundError, ServerStartError
+from s3native.bench import content
+from s3native.bench.place import Place, data_folder, embedded
+from s3native.bench.protocol import Target
+from s3native.testing import ProgramNotFoundError, ServerStartError
 from servers import ListServer, NginxServer, SinkServer
 
 if TYPE_CHECKING:
@@ -21,24 +19,7 @@ if TYPE_CHECKING:
 
 BUCKET = "bench"
 STAGE_ERRORS = (BuildError, ProgramNotFoundError, ServerStartError)
-_SHARED_MEMORY = Path("/dev/shm")
-_SPARE_BYTES = 4 << 30
-
-
-def available_memory() -> int:
-    """Return the bytes of memory that can be used without swapping."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def data_folder(size: int) -> str | None:
-    """Return shared memory when ``size`` bytes fit with room to spare, else None: the disk."""
-    if not _SHARED_MEMORY.is_dir():
-        return None
-    room = min(available_memory(), shutil.disk_usage(_SHARED_MEMORY).free)
-    return str(_SHARED_MEMORY) if room > 2 * size + _SPARE_BYTES else None
+SEED = 7
 
 
 class Stage:
@@ -58,13 +39,14 @@ class Stage:
     def target(self, server: str, bucket: str = BUCKET) -> Target:
         """Start the server unless it runs and return how to reach it."""
         if server == "minio":
-            keys = (self.minio.access_key, self.minio.secret_key)
-            return Target(self.minio.endpoint, bucket, *keys)
+            return self.place.target
         if server == "nginx_tls":
-            return Target(self.nginx.tls_endpoint, bucket, ca_bundle=self.nginx.ca_bundle)
+            bundle = self.nginx.ca_bundle
+            return Target(self.nginx.tls_endpoint, bucket, anonymous=True, ca_bundle=bundle)
         if server == "nginx":
-            return Target(self.nginx.endpoint, bucket)
-        return Target((self.sink if server == "sink" else self.lister).endpoint, bucket)
+            return Target(self.nginx.endpoint, bucket, anonymous=True)
+        endpoint = (self.sink if server == "sink" else self.lister).endpoint
+        return Target(endpoint, bucket, anonymous=True)
 
     def provide(self, server: str, keys: list[str], size: int) -> None:
         """Put objects of ``size`` bytes with the same content where they are not yet."""
@@ -73,9 +55,7 @@ class Stage:
         if not missing:
             return
         if store == "minio":
-            s3 = S3Lite(self.target("minio"))
-            for key in missing:
-                s3.put(key, (block.data for block in content.blocks(size)), size)
+            self.place.put(missing, size, SEED)
         else:
             self._link_files(missing, size)
         self._present.update((store, key) for key in missing)
@@ -86,7 +66,7 @@ class Stage:
         folder.mkdir(exist_ok=True)
         first = folder / keys[0]
         with first.open("wb") as file:
-            for block in content.blocks(size):
+            for block in content.blocks(size, SEED):
                 file.write(block.data)
         for key in keys[1:]:
             os.link(first, folder / key)
@@ -107,14 +87,6 @@ class Stage:
         return self._running.enter_context(ListServer())
 
     @cached_property
-    def minio(self) -> MinioServer:
-        """A MinIO with the bucket; built first where there is none."""
-        try:
-            MINIO.find()
-        except ProgramNotFoundError:
-            MINIO.install()
-        server = self._running.enter_context(MinioServer(folder=data_folder(self._data_size)))
-        S3Lite(
-            Target(server.endpoint, BUCKET, server.access_key, server.secret_key)
-        ).create_bucket()
-        return server
+    def place(self) -> Place:
+        """A MinIO with a bucket; built first where there is none."""
+        return self._running.enter_context(embedded(self._data_size, tls=False))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from s3native.bench.protocol import LIMIT
+from s3native.bench.runner import Row
+
 MIB = 1 << 20
 GIB = 1 << 30
 SMALL = 110_000  # an ImageNet JPEG
@@ -12,18 +15,14 @@ PART_SIZE = 8 * MIB
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Row):
     """A row of the table: a client with its options, or a loop program of this folder.
 
-    The row that is the limit is a program, or says so; ``operation`` among the options is what it
-    does instead of the workload's.
+    ``operation`` among the options is what it does instead of the workload's.
     """
 
-    label: str
-    client: str = ""
     program: str = ""
     is_limit: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,29 @@ class Workload:
         return (self.object_size or self.size) * (self.count if self.server == "minio" else 1)
 
     @property
+    def is_upload(self) -> bool:
+        """Whether the bytes go to the server."""
+        return self.operation.startswith(("put", "write"))
+
+    @property
     def loop(self) -> str | None:
         """The label of the row that is the limit."""
-        limits = (entry.label for entry in self.entries if entry.program or entry.is_limit)
-        return next(limits, None)
+        return next((entry.label for entry in self.entries if entry.is_limit), None)
 
 
 S3NATIVE = "s3native"
 
 
 def _clients(*names: str) -> list[Entry]:
-    return [Entry(name, client=name) for name in names]
+    return [Entry(name, name) for name in names]
 
 
-def _recv(program: str = "raw_recv") -> Entry:
-    return Entry("recv loop", program=program)
+def _program(label: str, name: str) -> Entry:
+    return Entry(label, name, program=name, is_limit=True)
+
+
+_RECV = Entry("recv loop", LIMIT, is_limit=True)
+_SEND = Entry("send loop", LIMIT, is_limit=True)
 
 
 def _by(operation: str) -> Entry:
@@ -96,7 +103,7 @@ FULL = [
         "GET 2 GiB into a warm array, nginx",
         "get_into",
         "nginx",
-        [_recv(), *_ALL],
+        [_RECV, *_ALL],
         size=2 * GIB,
         demand=Demand(0.95, 1.15, 1.0, 0.9),
     ),
@@ -105,7 +112,7 @@ FULL = [
         "GET 2 GiB into a warm array, nginx with TLS 1.3",
         "get_into",
         "nginx_tls",
-        [_recv("tls_recv"), *_ALL],
+        [_program("OpenSSL loop", "tls_recv"), *_ALL],
         size=2 * GIB,
         rounds=3,
         demand=Demand(cost_of_loop=0.75, rate_of_peer=1.4),
@@ -115,7 +122,7 @@ FULL = [
         "GET 1 GiB into the client's own memory, nginx",
         "get",
         "nginx",
-        [_recv(), *_ALL],
+        [_RECV, *_ALL],
         size=GIB,
         demand=Demand(rate_of_peer=1.0, cost_of_peer=0.45),
     ),
@@ -124,7 +131,7 @@ FULL = [
         "GET 1 GiB into a warm array, MinIO",
         "get_into",
         "minio",
-        [_recv(), *_ALL],
+        [_RECV, *_ALL],
         size=GIB,
         demand=Demand(rate_of_peer=1.3),
     ),
@@ -134,9 +141,9 @@ FULL = [
         "put",
         "sink",
         [
-            Entry("send loop", program="raw_send"),
-            Entry(S3NATIVE, client=S3NATIVE),
-            Entry("s3native, no checksum", client=S3NATIVE, options={"checksum": None}),
+            _SEND,
+            Entry(S3NATIVE, S3NATIVE),
+            Entry("s3native, no checksum", S3NATIVE, options={"checksum": None}),
             *_clients("s3dlio", "obstore", "pyarrow", "boto3"),
         ],
         size=2 * GIB,
@@ -191,9 +198,9 @@ FULL = [
     Workload(
         "latency",
         "GET 64 KiB, one at a time, nginx",
-        "latency",
+        "random_read",
         "nginx",
-        [Entry("bare CRT", program="crt_spike"), *_ALL],
+        [_program("bare CRT", "crt_spike"), *_ALL],
         size=64 << 10,
         object_size=64 * MIB,
         demand=Demand(rate_of_loop=0.83),

@@ -7,6 +7,7 @@
 #include "cursor_type.h"
 #include "events.h"
 #include "get_many.h"
+#include "limit_loop.h"
 #include "objects.h"
 #include "scan_folder.h"
 #include "writer.h"
@@ -22,4 +23,5 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindWriter(module);
   s3native::python::BindEvents(module);
   s3native::python::BindScanFolder(module);
+  s3native::python::BindLimitLoop(module);
 }

@@ -170,5 +170,19 @@ FOLDER: int
 LINKED_FOLDER: int
 
 def scan_folder(path: bytes, prefix: bytes, follow: bool) -> list[tuple[str, int, float]]: ...
+
+class LimitLoop:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: bool,
+        verify_ssl: bool,
+        ca_bundle: str,
+        threads: int,
+        requests: list[tuple[bytes, bool, bool, int, int]],
+    ) -> None: ...
+    def run(self) -> tuple[float, list[float], list[int]]: ...
+
 def cancel_calls(cancel: bool) -> None: ...
 def _set_error_factory(factory: Callable[[str, str, dict[str, Any]], Exception]) -> None: ...

@@ -12,6 +12,7 @@ import click
 import s3native
 
 VERBS = {
+    "bench": "Measure S3 from this machine, with this and other clients.",
     "cat": "Write objects to standard output.",
     "cp": "Copy files and objects.",
     "doctor": "Find out why S3 cannot be reached.",

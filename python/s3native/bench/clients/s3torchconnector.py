@@ -1,4 +1,4 @@
-"""s3torchconnector: the files of its checkpoints. To be installed by hand: PyTorch is large."""
+"""s3torchconnector: the files of its `S3Checkpoint`, with its default reader."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from s3torchconnector import S3Checkpoint, S3ClientConfig
 
-from clients import Client
+from s3native.bench.clients import Client
 
 if TYPE_CHECKING:
-    from protocol import Job
+    from s3native.bench.protocol import Job
 
 
 class S3torchconnectorClient(Client):
@@ -27,8 +27,16 @@ class S3torchconnectorClient(Client):
             "AWS_CA_BUNDLE": target.ca_bundle,
         }
         os.environ.update({name: value for name, value in variables.items() if value})
-        config = S3ClientConfig(unsigned=target.access_key is None, force_path_style=True)
+        config = S3ClientConfig(unsigned=target.anonymous, force_path_style=bool(target.endpoint))
         self._files = S3Checkpoint(target.region, target.endpoint, s3client_config=config)
+
+    def get(self, key: str) -> Any:
+        with self.open_reader(key) as file:
+            return file.read()
+
+    def put(self, key: str, data: Any) -> None:
+        with self.open_writer(key) as file:
+            file.write(data)
 
     def open_reader(self, key: str) -> Any:
         return self._files.reader(self._target.url(key))

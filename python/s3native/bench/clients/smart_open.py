@@ -1,4 +1,4 @@
-"""smart_open: files only, over boto3."""
+"""smart_open: files only, over one boto3 client, as its documentation recommends."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import smart_open
 
-from clients import Client
-from clients.boto3 import Boto3Client
+from s3native.bench.clients import Client
+from s3native.bench.clients.boto3 import Boto3Client
 
 if TYPE_CHECKING:
-    from protocol import Job
+    from s3native.bench.protocol import Job
 
 
 class SmartOpenClient(Client):
-    """One boto3 client for all files, as its documentation recommends."""
+    """One boto3 client for all files."""
 
     version = version("smart_open")
 

@@ -1,7 +1,8 @@
-"""pyarrow: `S3FileSystem` with random-access files, read from its own number of I/O threads."""
+"""pyarrow: `S3FileSystem`, large objects as one `readinto` for each of its 8 I/O threads."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -9,12 +10,11 @@ from urllib.parse import urlsplit
 import pyarrow
 from pyarrow import fs
 
-from clients import Client
+from s3native.bench.clients import Client
 
 if TYPE_CHECKING:
-    from protocol import Job
-
-    from clients import Array, ReadRange, Visit
+    from s3native.bench.clients import Array, ReadRange
+    from s3native.bench.protocol import Job
 
 _PART_SIZE = 8 << 20
 _THREADS = 8  # pyarrow's own default number of I/O threads
@@ -27,15 +27,15 @@ class PyarrowClient(Client):
 
     def __init__(self, job: Job) -> None:
         target = job.target
-        address = urlsplit(target.endpoint)
+        address = urlsplit(target.endpoint or "https:")
         pyarrow.set_io_thread_count(max(_THREADS, job.in_flight))
         self._bucket = target.bucket
         self._fs: Any = fs.S3FileSystem(
             access_key=target.access_key,
             secret_key=target.secret_key,
-            anonymous=target.access_key is None,
+            anonymous=target.anonymous,
             scheme=address.scheme,
-            endpoint_override=address.netloc,
+            endpoint_override=address.netloc or None,
             region=target.region,
             tls_ca_file_path=target.ca_bundle,
         )
@@ -58,32 +58,31 @@ class PyarrowClient(Client):
         with self._open(key) as source:
             return memoryview(source.read_buffer())
 
-    def put(self, key: str, array: Array) -> None:
+    def put(self, key: str, data: Any) -> None:
         with self._fs.open_output_stream(f"{self._bucket}/{key}") as sink:
-            sink.write(array)
+            sink.write(data)
 
-    def get_many(self, job: Job, visit: Visit) -> None:
-        with ThreadPoolExecutor(job.in_flight) as pool:
-            for index, data in enumerate(pool.map(self.get, job.keys)):
-                visit(index, data)
-
-    def put_many(self, job: Job, data: bytes) -> None:
-        def put(key: str) -> None:
-            with self._fs.open_output_stream(f"{self._bucket}/{key}") as sink:
-                sink.write(data)
-
-        with ThreadPoolExecutor(job.in_flight) as pool:
-            list(pool.map(put, job.keys))
-
-    def list_all(self) -> int:
-        entries = self._fs.get_file_info(fs.FileSelector(self._bucket, recursive=True))
+    def list_all(self, prefix: str) -> int:
+        folder = f"{self._bucket}/{prefix}".rstrip("/")
+        entries = self._fs.get_file_info(fs.FileSelector(folder, recursive=True))
         return sum(1 for entry in entries if entry.is_file and entry.size >= 0)
+
+    def head(self, key: str) -> int:
+        size: int = self._fs.get_file_info(f"{self._bucket}/{key}").size
+        return size
+
+    def delete(self, key: str) -> None:
+        self._fs.delete_file(f"{self._bucket}/{key}")
 
     def open_reader(self, key: str) -> Any:
         return self._fs.open_input_stream(f"{self._bucket}/{key}")
 
     def open_writer(self, key: str) -> Any:
         return self._fs.open_output_stream(f"{self._bucket}/{key}")
+
+    def load_checkpoint(self, key: str, load: Callable[[Any], Any]) -> Any:
+        with self._open(key) as file:
+            return load(file)
 
     def range_reader(self, key: str) -> ReadRange:
         source = self._open(key)

@@ -1,0 +1,66 @@
+"""Turns a workload into a job, with its objects in place, and checks what clients move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from s3native.bench import content
+from s3native.bench.protocol import Job
+from s3native.bench.runner import ClientError, Runner
+
+if TYPE_CHECKING:
+    from stage import Stage
+    from workloads import Workload
+
+_LATENCY_READS = 2000
+
+
+def make_job(workload: Workload, stage: Stage) -> Job:
+    """Return the workload's job."""
+    server, size = workload.server, workload.object_size or workload.size
+    if workload.operation == "list":
+        bucket = f"keys-{workload.count}"
+        options = {"count": workload.count, "prefix": ""}
+        return Job("list", stage.target(server, bucket), [], options=options)
+    keys = [f"{workload.operation}-{size}-{number}" for number in range(workload.count)]
+    if server != "sink" and not workload.is_upload:
+        stage.provide(server, keys, size)
+    return Job(
+        workload.operation,
+        stage.target(server),
+        keys,
+        workload.size,
+        workload.in_flight,
+        memory_limit=workload.memory_limit,
+        options={"object_size": size, "piece": workload.piece, "reads": _LATENCY_READS},
+    )
+
+
+def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
+    """Return what compares the bytes that arrived, at the client or at the server."""
+
+    def verify(job: Job, runner: Runner) -> None:
+        if workload.operation == "list":
+            return  # the count was compared each round
+        if workload.server == "sink":
+            stage.sink.reset()
+            runner.round()
+            received, sent = stage.sink.stats()["body_bytes"], job.size * len(job.keys)
+            if received < sent:
+                raise ClientError(f"only {received} of {sent} bytes reached the server")
+            return
+        if workload.operation == "random_read":
+            size = workload.object_size or 0
+            found, expected = runner.verify(), content.tail_digest(size, job.size, job.seed)
+        elif workload.is_upload:
+            stage.place.delete(job.keys[-1])  # it may be another client's
+            runner.round()
+            found = stage.place.digest(job.keys[-1])
+            expected = content.digest(job.size, job.seed)
+        else:
+            found, expected = runner.verify(), content.digest(job.size, job.seed)
+        if found != expected:
+            raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
+
+    return verify

@@ -1,0 +1,100 @@
+"""s5cmd: its command line, to and from files in shared memory; many objects by `s5cmd run`."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import resource
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s3native.bench.clients import Client, find_program
+
+if TYPE_CHECKING:
+    from s3native.bench.clients import Visit
+    from s3native.bench.protocol import Job
+
+
+class S5cmdClient(Client):
+    """A process for each call, as its users have; its own CPU and memory are what counts."""
+
+    version = ""
+
+    def __init__(self, job: Job) -> None:
+        target = job.target
+        nobody = "unsigned" if target.anonymous else None
+        variables = {
+            "AWS_REGION": target.region,
+            "AWS_ACCESS_KEY_ID": target.access_key or nobody,
+            "AWS_SECRET_ACCESS_KEY": target.secret_key or nobody,
+            "AWS_CA_BUNDLE": target.ca_bundle,
+        }
+        self._environment = os.environ | {name: text for name, text in variables.items() if text}
+        self._program = find_program("s5cmd") or "s5cmd"
+        self._command = [self._program, "--log", "error"]
+        if target.endpoint:
+            self._command += ["--endpoint-url", target.endpoint]
+        if target.anonymous:
+            self._command.append("--no-sign-request")
+        self._part_mib = (job.part_size >> 20) if job.part_size else 0
+        self._target = target
+        self._folder = Path(job.scratch)
+        self._source: tuple[Any, Path] | None = None
+        self.version = self._call("version", only=True).split("-")[0].removeprefix("v")
+
+    def get(self, key: str) -> Any:
+        path = self._folder / "got"
+        path.unlink(missing_ok=True)
+        self._call("cp", *self._parts(), self._target.url(key), str(path))
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+
+    def put(self, key: str, data: Any) -> None:
+        self._call("cp", *self._parts(), str(self._file_of(data)), self._target.url(key))
+
+    def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
+        paths = [self._folder / f"got-{number}" for number in range(len(keys))]
+        lines = (f"cp {self._target.url(k)} {path}\n" for k, path in zip(keys, paths, strict=True))
+        self._run("".join(lines), in_flight)
+        for index, path in enumerate(paths):
+            with path.open("rb") as file:
+                visit(index, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
+            path.unlink()
+
+    def put_many(self, keys: list[str], in_flight: int, data: Any) -> None:
+        source = self._file_of(data)
+        self._run("".join(f"cp {source} {self._target.url(key)}\n" for key in keys), in_flight)
+
+    def list_all(self, prefix: str) -> int:
+        return self._call("ls", self._target.url(prefix) + "*").count("\n")
+
+    def children_peak_rss_bytes(self) -> int:
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+    def _parts(self) -> list[str]:
+        return ["--part-size", str(self._part_mib)] if self._part_mib else []
+
+    def _file_of(self, data: Any) -> Path:
+        if self._source is None or self._source[0] is not data:
+            path = self._folder / "source"
+            path.write_bytes(data)
+            self._source = (data, path)
+        return self._source[1]
+
+    def _run(self, lines: str, in_flight: int) -> None:
+        path = self._folder / "commands"
+        path.write_text(lines)
+        self._call("--numworkers", str(in_flight), "run", str(path))
+
+    def _call(self, *arguments: str, only: bool = False) -> str:
+        command = [self._program, *arguments] if only else [*self._command, *arguments]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"s5cmd: {done.stderr.strip()[-500:]}")
+        return done.stdout
+
+
+def make_client(job: Job) -> Client:
+    """Return the client for one job."""
+    return S5cmdClient(job)

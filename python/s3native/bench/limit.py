@@ -1,0 +1,167 @@
+"""The least that a job's requests can cost: its bytes moved by `_core.LimitLoop`, and no client.
+
+The requests are those that parallel clients make: ranges of 8 MiB of large objects, parts of as
+much, which are objects of their own here. Where a server wants signatures they are in the URLs,
+made before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, urlsplit
+
+from s3native import _core
+from s3native.bench.clients import Client
+from s3native.bench.clients.s3native import make_engine_client
+from s3native.bench.operations import Done, Operation, again, mixed_calls, random_offsets
+from s3native.bench.protocol import Job
+
+_PART_SIZE = 8 << 20
+_CONNECTIONS = 4
+"""For large objects; more were slower on machines of 2 to 16 cores."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A request: of a GET with a size, that many bytes from `start` go to `offset` in memory."""
+
+    method: str
+    key: str
+    start: int = 0
+    size: int = 0
+    offset: int = 0
+    of_part: bool = True
+
+
+class Limit(Operation):
+    """A job's requests by as many blocking connections as it has calls at once, or four."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._urls = _Urls(job)
+        bulk = job.operation in _BULK
+        threads = max(_CONNECTIONS, job.in_flight) if bulk else job.in_flight
+        self._passes = [
+            (calls, self._loop(calls, threads)) for calls in _calls(job)
+        ]  # one after the other
+
+    def _loop(self, calls: list[_Call], threads: int) -> _core.LimitLoop:
+        requests = [self._request(call) for call in calls]
+        host, port, tls = self._urls.where(calls[0].key)
+        bundle = self.job.target.ca_bundle or ""
+        return _core.LimitLoop(host, port, tls, True, bundle, min(threads, len(calls)), requests)
+
+    def _request(self, call: _Call) -> tuple[bytes, bool, bool, int, int]:
+        lines = [f"{call.method} {self._urls.path(call)} HTTP/1.1", f"Host: {self._urls.host}"]
+        sends = call.method == "PUT"
+        if sends:
+            lines.append(f"Content-Length: {call.size}")
+        elif call.size and call.of_part:
+            lines.append(f"Range: bytes={call.start}-{call.start + call.size - 1}")
+        head = "\r\n".join([*lines, "", ""]).encode()
+        return head, sends, call.method != "HEAD", call.offset, call.size
+
+    def run(self) -> Done:
+        return again(self.job, self._run)
+
+    def _run(self) -> Done:
+        done = Done()
+        for calls, loop in self._passes:
+            seconds, latencies, statuses = loop.run()
+            for call, status in zip(calls, statuses, strict=True):
+                if status // 100 != 2:
+                    raise RuntimeError(f"{call.method} of {call.key}: status {status}")
+            done.seconds += seconds
+            done.latencies_us += latencies
+            done.moved_bytes += sum(call.size for call in calls)
+        done.count = _count(self.job)
+        return done
+
+
+class _Urls:
+    """Where keys are, as whom."""
+
+    def __init__(self, job: Job) -> None:
+        self._target = job.target
+        self._client = make_engine_client(job)
+        self.host = ""
+
+    def where(self, key: str) -> tuple[str, int, bool]:
+        """The server's name and port, and whether it speaks TLS."""
+        parts = self._split("GET", key)
+        tls = parts.scheme == "https"
+        return str(parts.hostname), parts.port or (443 if tls else 80), tls
+
+    def path(self, call: _Call) -> str:
+        """What a request's first line has; sets `host`."""
+        parts = self._split(call.method, call.key)
+        self.host = parts.netloc
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def _split(self, method: str, key: str) -> SplitResult:
+        if self._target.anonymous:
+            return urlsplit(f"{self._target.endpoint}/{self._target.bucket}/{quote(key)}")
+        return urlsplit(
+            self._client.presign(self._target.url(key), method=method, expires=12 * 3600)  # type: ignore[arg-type]
+        )
+
+
+_BULK = frozenset(
+    {"get_into", "get", "put", "read_file", "read_file_into", "write_file", "checkpoint"}
+)
+_GETS = frozenset({"get_into", "get", "get_many", "read_file", "read_file_into", "read_files"})
+_PUTS = frozenset({"put", "put_many", "write_file"})
+
+
+def has_limit(operation: str) -> bool:
+    """Whether there is a loop for it: not for what waits for answers to know what to ask."""
+    return operation in _BULK | _GETS | _PUTS | {"random_read", "head", "mixed"}
+
+
+def _count(job: Job) -> int:
+    """Objects or calls that a pass counts as, like a client's."""
+    options = job.options
+    if job.operation == "checkpoint":
+        return 2
+    return int(options.get("calls") or options.get("reads") or len(job.keys))
+
+
+def _calls(job: Job) -> Iterator[list[_Call]]:
+    """Yield a job's requests, in lists of those that may be made at once."""
+    if job.operation in _GETS:
+        yield [
+            call
+            for number, key in enumerate(job.keys)
+            for call in _parts(job, "GET", key, number % job.in_flight)
+        ]
+    elif job.operation in _PUTS:
+        yield [call for key in job.keys for call in _parts(job, "PUT", key, 0)]
+    elif job.operation == "checkpoint":
+        puts = list(_parts(job, "PUT", job.keys[0], 0))
+        yield puts
+        yield [_Call("GET", put.key, 0, put.size, put.offset, of_part=False) for put in puts]
+    elif job.operation == "random_read":
+        yield [
+            _Call("GET", job.keys[0], offset, job.size, number % job.in_flight * job.size)
+            for number, offset in enumerate(random_offsets(job))
+        ]
+    elif job.operation == "head":
+        yield [_Call("HEAD", key) for key in job.keys]
+    else:
+        sizes = {"get": job.size, "put": job.size}
+        yield [
+            _Call(verb.upper(), key, 0, sizes.get(verb, 0), of_part=False)
+            for verb, key in mixed_calls(job)
+        ]
+
+
+def _parts(job: Job, method: str, key: str, place: int) -> Iterator[_Call]:
+    """An object's ranges, or its parts as objects."""
+    if job.size <= _PART_SIZE:
+        yield _Call(method, key, 0, job.size, place * job.size, of_part=False)
+        return
+    for start in range(0, job.size, _PART_SIZE):
+        size = min(_PART_SIZE, job.size - start)
+        name = key if method == "GET" else f"{key}.part-{start // _PART_SIZE}"
+        yield _Call(method, name, start, size, place * job.size + start)

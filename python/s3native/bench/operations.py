@@ -1,0 +1,442 @@
+"""The operations that are measured, the same code around every client."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from s3native.bench import content
+from s3native.bench.clients import Client
+from s3native.bench.protocol import Job
+
+MIX = {"get": 45, "head": 30, "put": 15, "delete": 10}
+"""Percent of each in "mixed": the default of MinIO's benchmark, warp."""
+
+_MOST_ERRORS = 3
+"""A round ends after so many: retries of a server that fails take long."""
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Done:
+    """What one round moved; `seconds` is 0 unless the operation has a clock of its own."""
+
+    moved_bytes: int = 0
+    count: int = 0
+    latencies_us: list[float] = field(default_factory=list)
+    errors: int = 0
+    first_error: str = ""
+    accelerator_s: float = 0.0
+    seconds: float = 0.0
+
+    def fail(self, error: Exception) -> None:
+        """Count an error."""
+        self.errors += 1
+        self.first_error = self.first_error or f"{type(error).__name__}: {error}"
+
+    def add(self, other: Done) -> None:
+        """Add what another thread did."""
+        self.moved_bytes += other.moved_bytes
+        self.count += other.count
+        self.latencies_us += other.latencies_us
+        self.errors += other.errors
+        self.first_error = self.first_error or other.first_error
+        self.seconds += other.seconds
+
+
+def each(job: Job, items: Sequence[Item], call: Callable[[int, Item], int]) -> Done:
+    """Call a function for each item, by `in_flight` threads, or again and again for `duration_s`.
+
+    It gets the thread's number and the item, and returns bytes. Each call is timed.
+    """
+    threads = max(1, min(job.in_flight, len(items)))
+    ends = time.perf_counter() + job.duration_s if job.duration_s else float("inf")
+    rest = itertools.cycle(items) if job.duration_s else iter(items)
+    failed = threading.Semaphore(_MOST_ERRORS)
+
+    def work(number: int) -> Done:
+        done = Done()
+        for item in rest:
+            start = time.perf_counter()
+            if start > ends or failed._value == 0:
+                break
+            try:
+                done.moved_bytes += call(number, item)
+            except Exception as error:  # told in the report
+                failed.acquire(blocking=False)
+                done.fail(error)
+                continue
+            done.latencies_us.append((time.perf_counter() - start) * 1e6)
+            done.count += 1
+        return done
+
+    if threads == 1:
+        return work(0)
+    total = Done()
+    with ThreadPoolExecutor(threads) as pool:
+        for done in pool.map(work, range(threads)):
+            total.add(done)
+    return total
+
+
+def again(job: Job, run: Callable[[], Done]) -> Done:
+    """Do something once, or again and again for `duration_s`; an error ends it."""
+    ends = time.perf_counter() + job.duration_s
+    total = Done()
+    while True:
+        try:
+            total.add(run())
+        except Exception as error:  # told in the report
+            total.fail(error)
+            return total
+        if time.perf_counter() >= ends:
+            return total
+
+
+class Operation:
+    """One way to use a client. `run` is timed; `prepare` comes before each run, untimed."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The client's methods that it uses."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        self.client = client
+        self.job = job
+
+    def prepare(self) -> None:
+        """Undo what the last run left."""
+
+    def run(self) -> Done:
+        """Move the job's keys."""
+        raise NotImplementedError
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what arrives; empty for what brings nothing."""
+        return ""
+
+
+class GetInto(Operation):
+    """Whole objects into memory that is faulted in, the same each round."""
+
+    needs = ("get_into",)
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        at_once = min(job.in_flight, len(job.keys))
+        self._arrays = [np.ones(job.size, np.uint8) for _ in range(at_once)]
+
+    def run(self) -> Done:
+        return each(self.job, self.job.keys, self._get)
+
+    def _get(self, thread: int, key: str) -> int:
+        self.client.get_into(key, self._arrays[thread])
+        return self.job.size
+
+    def digest(self) -> str:
+        self._arrays[0][:] = 0
+        self._get(0, self.job.keys[0])
+        return hashlib.sha256(self._arrays[0].data).hexdigest()
+
+
+class Get(Operation):
+    """Whole objects into memory that the client brings; of one object it is kept for the round."""
+
+    needs = ("get",)
+    _last: Any = None
+
+    def prepare(self) -> None:
+        self._last = None
+
+    def run(self) -> Done:
+        return each(self.job, self.job.keys, self._get)
+
+    def _get(self, _thread: int, key: str) -> int:
+        data = self.client.get(key)
+        if len(self.job.keys) == 1:
+            self._last = data
+        return _checked(memoryview(data).nbytes, self.job.size)
+
+    def digest(self) -> str:
+        return hashlib.sha256(self.client.get(self.job.keys[0])).hexdigest()
+
+
+class Put(Operation):
+    """Objects from an array."""
+
+    needs = ("put",)
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._array = content.array(job.size, job.seed)
+
+    def run(self) -> Done:
+        return each(self.job, self.job.keys, self._put)
+
+    def _put(self, _thread: int, key: str) -> int:
+        self.client.put(key, self._array)
+        return self.job.size
+
+
+class GetMany(Operation):
+    """Many objects by one call, each dropped as soon as it was seen."""
+
+    needs = ("get_many",)
+
+    def run(self) -> Done:
+        return again(self.job, self._get)
+
+    def _get(self) -> Done:
+        done = Done()
+
+        def visit(_: int, data: Any) -> None:
+            done.moved_bytes += len(data)
+            done.count += 1
+
+        self.client.get_many(self.job.keys, self.job.in_flight, visit)
+        _checked(done.moved_bytes, self.job.size * len(self.job.keys))
+        return done
+
+    def digest(self) -> str:
+        digests = set()
+
+        def visit(_: int, data: Any) -> None:
+            digests.add(hashlib.sha256(data).hexdigest())
+
+        self.client.get_many(self.job.keys[:64], self.job.in_flight, visit)
+        return " ".join(sorted(digests))
+
+
+class PutMany(Operation):
+    """Many objects by one call, from the same bytes."""
+
+    needs = ("put_many",)
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._array = content.array(job.size, job.seed)
+
+    def run(self) -> Done:
+        return again(self.job, self._put)
+
+    def _put(self) -> Done:
+        self.client.put_many(self.job.keys, self.job.in_flight, self._array)
+        return Done(self.job.size * len(self.job.keys), len(self.job.keys))
+
+
+class ReadFiles(Operation):
+    """Objects as files, each opened and read whole; as views with the option ``as_view``."""
+
+    needs = ("open_reader",)
+
+    def run(self) -> Done:
+        return each(self.job, self.job.keys, self._read)
+
+    def _read(self, _thread: int, key: str) -> int:
+        as_view = self.job.options.get("as_view")
+        with self.client.open_reader(key) as file:
+            return _checked(len(file.readview() if as_view else file.read()), self.job.size)
+
+    def digest(self) -> str:
+        with self.client.open_reader(self.job.keys[0]) as file:
+            return hashlib.sha256(file.read()).hexdigest()
+
+
+class ReadFile(Operation):
+    """Objects as files, in reads of ``piece`` bytes."""
+
+    needs = ("open_reader",)
+
+    def run(self) -> Done:
+        return each(self.job, self.job.keys, self._read)
+
+    def _read(self, _thread: int, key: str) -> int:
+        return _checked(sum(len(piece) for piece in self._pieces(key)), self.job.size)
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for piece in self._pieces(self.job.keys[0]):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def _pieces(self, key: str) -> Iterator[Any]:
+        size = int(self.job.options["piece"])
+        with self.client.open_reader(key) as file:
+            while piece := file.read(size):
+                yield piece
+
+
+class ReadFileInto(ReadFile):
+    """Objects as files, into the same ``piece`` bytes of memory again and again."""
+
+    def _pieces(self, key: str) -> Iterator[Any]:
+        memory = np.ones(int(self.job.options["piece"]), np.uint8).data
+        with self.client.open_reader(key) as file:
+            while got := file.readinto(memory):
+                yield memory[:got]
+
+
+class WriteFile(Put):
+    """Objects as files, in writes of ``piece`` bytes."""
+
+    needs = ("open_writer",)
+
+    def _put(self, _thread: int, key: str) -> int:
+        piece, view = int(self.job.options["piece"]), self._array.data
+        with self.client.open_writer(key) as file:
+            for start in range(0, self.job.size, piece):
+                file.write(view[start : start + piece])
+        return self.job.size
+
+
+class List(Operation):
+    """All keys below the job's prefix, their size looked at, none kept."""
+
+    needs = ("list_all",)
+
+    def run(self) -> Done:
+        return again(self.job, self._list)
+
+    def _list(self) -> Done:
+        found = self.client.list_all(self.job.options["prefix"])
+        return Done(0, _checked(found, self.job.options["count"]))
+
+
+class Head(Operation):
+    """Sizes of objects."""
+
+    needs = ("head",)
+
+    def run(self) -> Done:
+        return each(self.job, self.job.keys, self._head)
+
+    def _head(self, _thread: int, key: str) -> int:
+        _checked(self.client.head(key), self.job.size)
+        return 0
+
+
+class RandomRead(Operation):
+    """Reads of ``size`` bytes of one object, at the same random offsets for every client."""
+
+    needs = ("range_reader",)
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        threads = range(job.in_flight)
+        self._arrays = [np.ones(job.size, np.uint8) for _ in threads]
+        self._reads = [client.range_reader(job.keys[0]) for _ in threads]
+
+    def run(self) -> Done:
+        return each(self.job, random_offsets(self.job), self._read)
+
+    def _read(self, thread: int, offset: int) -> int:
+        self._reads[thread](offset, self._arrays[thread])
+        return self.job.size
+
+    def digest(self) -> str:
+        """Return the digest of the last part of the object."""
+        self._arrays[0][:] = 0
+        self._read(0, int(self.job.options["object_size"]) - self.job.size)
+        return hashlib.sha256(self._arrays[0].data).hexdigest()
+
+
+def random_offsets(job: Job) -> list[int]:
+    """Where a job's random reads start."""
+    chooser = random.Random(job.seed)
+    last = int(job.options["object_size"]) - job.size
+    return [chooser.randrange(last + 1) for _ in range(int(job.options["reads"]))]
+
+
+class Mixed(Operation):
+    """Reads, sizes, uploads and removals in the proportions of `MIX`."""
+
+    needs = ("get", "head", "put", "delete")
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._array = content.array(job.size, job.seed)
+        self._there: deque[str] = deque()
+
+    def run(self) -> Done:
+        return each(self.job, mixed_calls(self.job), self._call)
+
+    def _call(self, _thread: int, what: tuple[str, str]) -> int:
+        verb, key = what
+        if verb == "head":
+            _checked(self.client.head(key), self.job.size)
+            return 0
+        if verb == "delete":
+            with_delete = self._there.popleft() if self._there else key
+            self.client.delete(with_delete)
+            return 0
+        if verb == "put":
+            self.client.put(key, self._array)
+            self._there.append(key)
+        else:
+            _checked(memoryview(self.client.get(key)).nbytes, self.job.size)
+        return self.job.size
+
+    def digest(self) -> str:
+        return hashlib.sha256(self.client.get(self.job.keys[0])).hexdigest()
+
+
+def mixed_calls(job: Job) -> list[tuple[str, str]]:
+    """What a job of "mixed" calls, with which key; uploads have keys of their own."""
+    chooser = random.Random(job.seed)
+    verbs = chooser.choices(list(MIX), list(MIX.values()), k=int(job.options["calls"]))
+    of_reads = itertools.cycle(job.keys)
+    return [
+        (verb, f"{job.keys[0]}-put-{number}" if verb in ("put", "delete") else next(of_reads))
+        for number, verb in enumerate(verbs)
+    ]
+
+
+class Checkpoint(Operation):
+    """A state dict of PyTorch, saved and loaded."""
+
+    needs = ("open_reader",)
+    _loaded: Any = None
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        import torch  # which few clients need
+
+        self._torch = torch
+        whole = content.array(job.size // 4 * 4, job.seed)
+        parts = np.array_split(whole.view(np.float32), 16)
+        self._state = {f"layer.{n}": torch.from_numpy(part) for n, part in enumerate(parts)}
+
+    def run(self) -> Done:
+        return again(self.job, self._save_and_load)
+
+    def _save_and_load(self) -> Done:
+        key = self.job.keys[0]
+        self.client.save_checkpoint(key, lambda file: self._torch.save(self._state, file))
+        self._loaded = self.client.load_checkpoint(key, self._torch.load)
+        return Done(2 * self.job.size, 2)
+
+    def prepare(self) -> None:
+        self._loaded = None
+
+    def digest(self) -> str:
+        loaded = self.client.load_checkpoint(self.job.keys[0], self._torch.load)
+        digest = hashlib.sha256()
+        for name in self._state:
+            digest.update(loaded[name].numpy().data)
+        return digest.hexdigest()
+
+
+def _checked(found: int, expected: int) -> int:
+    if found != expected:
+        raise ValueError(f"{found} instead of {expected}")
+    return found

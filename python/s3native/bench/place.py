@@ -1,0 +1,146 @@
+"""Where a benchmark runs: the target, and the objects it needs there, which are removed again."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import s3native
+from s3native.bench import content
+from s3native.bench.protocol import Target
+from s3native.bench.workloads import Workload
+from s3native.testing import MINIO, MinioServer, ProgramNotFoundError
+from s3native.transfer.threads import map_in_threads
+
+_SHARED_MEMORY = Path("/dev/shm")
+_SPARE_BYTES = 2 << 30
+_UPLOADS_AT_ONCE = 16
+_LARGE = 8 << 20
+
+
+class Place:
+    """A prefix of a bucket, of which everything is removed at the end.
+
+    It makes the objects with `client`, which is none of those that are measured.
+    """
+
+    def __init__(self, client: s3native.Client, target: Target, prefix: str, server: str) -> None:
+        self.target = target
+        self.prefix = prefix
+        self.server = server
+        self._client = client
+        self._there: set[str] = set()
+
+    def keys(self, workload: Workload, seed: int) -> list[str]:
+        """Return a workload's keys, after their objects were put where it needs any."""
+        folder = f"{self.prefix}{workload.name}-{workload.stored_size}"
+        keys = [
+            f"{folder}/{number:07}" for number in range(workload.stored_objects or workload.count)
+        ]
+        missing = [key for key in keys[: workload.stored_objects] if key not in self._there]
+        if missing:
+            self.put(missing, workload.stored_size, seed)
+            self._there.update(missing)
+        return keys
+
+    def put(self, keys: list[str], size: int, seed: int) -> None:
+        """Upload objects that are all alike."""
+        data = content.array(size, seed)
+
+        def put(key: str) -> None:
+            self._client.put(self.target.url(key), data)
+
+        map_in_threads(put, keys, 1 if size > _LARGE else _UPLOADS_AT_ONCE)
+
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of an object."""
+        total = hashlib.sha256()
+        with self._client.open(self.target.url(key), access="sequential") as file:
+            while piece := file.readview(_LARGE):
+                total.update(piece)
+        return total.hexdigest()
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        self._client.delete(self.target.url(key))
+
+    def clear(self) -> None:
+        """Remove everything below the prefix, uploads that were not completed as well."""
+        url = self.target.url(self.prefix)
+        for page in self._client.list(url):
+            if failed := self._client.delete_many([info.url for info in page.objects]):
+                raise failed[0][1]
+        self._client.abort_stale_uploads(url, older_than=datetime.timedelta(0))
+
+
+@contextlib.contextmanager
+def embedded(data_size: int, *, tls: bool) -> Iterator[Place]:
+    """A MinIO of this process, with its data in memory if that has room for it."""
+    try:
+        MINIO.find()
+    except ProgramNotFoundError:
+        MINIO.install()
+    with (
+        MinioServer(tls=tls, folder=data_folder(data_size)) as server,
+        s3native.Client(**server.client_options()) as client,
+    ):
+        client.create_bucket("bench")
+        target = Target(
+            server.endpoint,
+            "bench",
+            server.access_key,
+            server.secret_key,
+            ca_bundle=server.ca_bundle,
+            region=server.region,
+        )
+        yield Place(client, target, "", f"MinIO on this machine{', TLS' if tls else ''}")
+
+
+@contextlib.contextmanager
+def at(url: str, client: s3native.Client) -> Iterator[Place]:
+    """A prefix of its own below `url`; what is made there is removed, whatever happens."""
+    config = client.config
+    bucket, key = s3native._core.parse_url(url)
+    folder = key if not key or key.endswith("/") else key + "/"
+    target = Target(
+        own_endpoint(client),
+        bucket,
+        anonymous=config.credentials == "anonymous",
+        ca_bundle=config.ca_bundle or None,
+        region=config.region,
+    )
+    prefix = f"{folder}s3native-bench-{secrets.token_hex(4)}/"
+    place = Place(client, target, prefix, own_endpoint(client) or f"Amazon S3, {config.region}")
+    try:
+        yield place
+    finally:
+        place.clear()
+
+
+def own_endpoint(client: s3native.Client) -> str | None:
+    """Return the endpoint that was configured, if one was."""
+    config = client.config
+    return None if config.sources["custom_endpoint"] == "default" else str(config.endpoint)
+
+
+def data_folder(size: int) -> str | None:
+    """Return shared memory when ``size`` bytes fit with room to spare, else None: the disk."""
+    if not _SHARED_MEMORY.is_dir():
+        return None
+    room = min(available_memory(), shutil.disk_usage(_SHARED_MEMORY).free)
+    return str(_SHARED_MEMORY) if room > 2 * size + _SPARE_BYTES else None
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that can be used without swapping."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

@@ -1,0 +1,131 @@
+"""Runs the chosen workloads at a place, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from s3native.bench import content
+from s3native.bench.limit import has_limit
+from s3native.bench.place import Place, available_memory
+from s3native.bench.protocol import LIMIT, Job
+from s3native.bench.results import Measured, Report, Settings, environment
+from s3native.bench.runner import ClientError, Course, Row, Runner, measure
+from s3native.bench.workloads import Workload
+
+Tell = Callable[[str, str, str], None]  # of which workload, to which client what is being done
+_NOT_VERIFIED = frozenset({"list", "head"})
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a benchmark will come to."""
+
+    moved_bytes: int
+    requests: int
+    rounds: int
+
+    def __str__(self) -> str:
+        amount = f"{self.moved_bytes / 1e9:,.1f} GB in about {self.requests:,} requests"
+        return amount.replace(",", " ")
+
+
+def estimate(workloads: Sequence[Workload], clients: int, settings: Settings) -> Estimate:
+    """Add up what the workloads will move with so many clients."""
+    moved = requests = rounds = 0
+    for workload in workloads:
+        rows = clients + has_limit(workload.operation)
+        each = rows * (settings.repeat + settings.warmup) + clients
+        moved += each * workload.moved_bytes + workload.stored_objects * workload.stored_size
+        requests += each * workload.requests + workload.stored_objects
+        rounds += rows * settings.repeat
+    return Estimate(moved, requests, rounds)
+
+
+def data_size(workloads: Sequence[Workload]) -> int:
+    """Bytes that the server has to hold, at most."""
+    return sum(
+        each.stored_objects * each.stored_size
+        + 2 * each.moved_bytes * each.uploads // (2 if each.downloads else 1)
+        for each in workloads
+    )
+
+
+def run(
+    workloads: Sequence[Workload],
+    clients: Sequence[str],
+    settings: Settings,
+    place: AbstractContextManager[Place],
+    tell: Tell,
+) -> Report:
+    """Measure all; a client's failures stay in its results."""
+    measured = []
+    with place as here:
+        for workload in workloads:
+            tell(workload.name, "", "data is made")
+            measured.append(_measure(workload, clients, settings, here, tell))
+        server = here.server
+    return Report(environment(), server, settings, measured)
+
+
+def _measure(
+    workload: Workload, clients: Sequence[str], settings: Settings, place: Place, tell: Tell
+) -> Measured:
+    keys = place.keys(workload, settings.seed)
+    folder = keys[0].rpartition("/")[0] + "/"
+    options = {
+        **workload.options,
+        "object_size": workload.stored_size,
+        "reads": workload.count,
+        "calls": workload.count,
+        "count": workload.count,
+        "prefix": folder,
+    }
+    job = Job(
+        workload.operation,
+        place.target,
+        keys,
+        size=workload.size,
+        in_flight=workload.concurrency,
+        duration_s=settings.duration_s,
+        seed=settings.seed,
+        part_size=settings.part_size,
+        options=options,
+    )
+
+    def verify(job: Job, runner: Runner) -> None:
+        if workload.operation in _NOT_VERIFIED:
+            return  # every answer was looked at
+        if workload.downloads:
+            _compare(runner.verify(), _expected(workload, job.seed))
+        else:
+            place.delete(keys[-1])  # it may be another client's
+            runner.round()
+            _compare(place.digest(keys[-1]), content.digest(job.size, job.seed))
+
+    rows = [Row(client, client) for client in clients]
+    if has_limit(workload.operation):
+        rows.append(Row(LIMIT, LIMIT))
+    memory = len(rows) * 2 * workload.size * workload.concurrency
+    course = Course(
+        settings.repeat,
+        settings.warmup,
+        keep=memory < available_memory() // 2,
+        verify=verify,
+        tell=lambda client, what: tell(workload.name, client, what),
+    )
+    return Measured(workload, measure(rows, job, course))
+
+
+def _expected(workload: Workload, seed: int) -> str:
+    if workload.operation == "random_read":
+        return content.tail_digest(workload.stored_size, workload.size, seed)
+    if workload.operation == "checkpoint":
+        return content.digest(workload.size // 4 * 4, seed)
+    return content.digest(workload.stored_size, seed)
+
+
+def _compare(found: str, expected: str) -> None:
+    if found != expected:
+        raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")

@@ -1,0 +1,268 @@
+"""What is measured: the workloads, the presets, and how many bytes and requests they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+MIB = 1 << 20
+PART_SIZE = 8 * MIB
+SAMPLE = 110_000
+"""Bytes of a small object: an image of ImageNet."""
+
+TRAINING = {
+    # configs/dlio/workload of MLPerf Storage: unet3d_h100, resnet50_h100, cosmoflow_h100.
+    "unet3d": {"size": 146_600_628, "batch_size": 7, "compute_s": 0.323, "threads": 4},
+    "resnet50": {"size": 114_660, "batch_size": 400, "compute_s": 0.224, "threads": 8},
+    "cosmoflow": {"size": 2_828_486, "batch_size": 1, "compute_s": 0.0035, "threads": 4},
+}
+_RECORDS = 1251
+"""Records in a shard of resnet50, from the same place."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one table is about. Sizes are in bytes.
+
+    `count` is of objects, or of reads or calls where the objects are others; `concurrency` how many
+    of them there are at once; `uploads` and `downloads` say which way the bytes go.
+    """
+
+    name: str
+    title: str
+    operation: str
+    size: int
+    count: int = 1
+    concurrency: int = 1
+    object_size: int = 0  # where parts of an object are read
+    objects: int = 0  # where there are fewer than `count`
+    uploads: bool = False
+    downloads: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def described(self) -> str:
+        """The title with its figures."""
+        return self.title.format(
+            size=human(self.size),
+            count=f"{self.count:,}".replace(",", " "),
+            concurrency=self.concurrency,
+            object_size=human(self.object_size),
+        )
+
+    @property
+    def stored_objects(self) -> int:
+        """Objects that have to be there before."""
+        if self.operation == "checkpoint" or (self.uploads and not self.downloads):
+            return 0
+        return self.objects or self.count
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes of each of them."""
+        return self.object_size or self.size
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes that a round moves."""
+        if self.operation in ("list", "head"):
+            return 0
+        if self.operation == "mixed":
+            return self.size * self.count * 60 // 100
+        if self.operation.startswith("train"):
+            return self.stored_size * self.stored_objects * int(self.options["epochs"])
+        return self.size * self.count * (2 if self.operation == "checkpoint" else 1)
+
+    @property
+    def requests(self) -> int:
+        """Requests that a round makes, about."""
+        if self.operation == "list":
+            return -(-self.count // 1000)
+        each = max(1, -(-self.size // PART_SIZE))
+        return self.count * each * (2 if self.operation == "checkpoint" else 1)
+
+    def changed(self, **given: Any) -> Workload:
+        """Return it with other sizes and counts, as far as it has them."""
+        fixed = {"list", "checkpoint", "open-read", "open-write"} if self.count == 1 else set()
+        wanted = {name: value for name, value in given.items() if value is not None}
+        if self.operation.startswith("train"):
+            wanted = {name: value for name, value in wanted.items() if name == "concurrency"}
+        if self.name in fixed:
+            wanted.pop("count", None)
+        if self.object_size and "size" in wanted:
+            wanted["object_size"] = max(self.object_size, wanted["size"])
+        return replace(self, **wanted)
+
+
+def human(size: int) -> str:
+    """Return a size as tables have it: in MiB where it is a whole number of them."""
+    for unit, name in ((1 << 30, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")):
+        if size >= unit and size % unit == 0:
+            return f"{size // unit} {name}"
+    for power, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if size >= power:
+            return f"{size / power:.3g} {name}"
+    return f"{size} B"
+
+
+def _training(name: str, title: str, **more: Any) -> Workload:
+    facts = TRAINING[name]
+    options = {
+        "batch_size": facts["batch_size"],
+        "compute_s": facts["compute_s"],
+        "epochs": more.pop("epochs", 1),
+    }
+    values: dict[str, Any] = {"size": facts["size"], "operation": "train_objects", **more}
+    if values["operation"] == "train_records":
+        options["record_size"] = facts["size"]
+    return Workload(
+        f"train-{name}", title, concurrency=int(facts["threads"]), options=options, **values
+    )
+
+
+WORKLOADS = {
+    each.name: each
+    for each in (
+        Workload("get", "GET of {count} x {size}, into memory", "get_into", 1024 * MIB),
+        Workload(
+            "put",
+            "PUT of {count} x {size}, from memory",
+            "put",
+            512 * MIB,
+            uploads=True,
+            downloads=False,
+        ),
+        Workload(
+            "small-get",
+            "GET of {count} objects of {size}, {concurrency} at once",
+            "get_many",
+            SAMPLE,
+            count=2000,
+            concurrency=32,
+        ),
+        Workload(
+            "small-put",
+            "PUT of {count} objects of {size}, {concurrency} at once",
+            "put_many",
+            SAMPLE,
+            count=1000,
+            concurrency=32,
+            uploads=True,
+            downloads=False,
+        ),
+        Workload(
+            "random-read",
+            "{count} reads of {size} anywhere in {object_size}, {concurrency} at once",
+            "random_read",
+            64 << 10,
+            count=2000,
+            concurrency=1,
+            object_size=256 * MIB,
+            objects=1,
+        ),
+        Workload("list", "LIST of {count} keys", "list", 16, count=10_000),
+        Workload(
+            "head",
+            "HEAD of {count} objects, {concurrency} at once",
+            "head",
+            16,
+            count=2000,
+            concurrency=16,
+        ),
+        Workload(
+            "open-read",
+            "{size} through a file, by reads of 1 MiB",
+            "read_file",
+            1024 * MIB,
+            options={"piece": MIB},
+        ),
+        Workload(
+            "open-write",
+            "{size} through a file, by writes of 1 MiB",
+            "write_file",
+            512 * MIB,
+            uploads=True,
+            downloads=False,
+            options={"piece": MIB},
+        ),
+        Workload(
+            "checkpoint",
+            "state dict of {size}, saved and loaded",
+            "checkpoint",
+            512 * MIB,
+            uploads=True,
+        ),
+        Workload(
+            "mixed",
+            "{count} calls on objects of {size}, {concurrency} at once: "
+            "45 % GET, 30 % HEAD, 15 % PUT, 10 % DELETE",
+            "mixed",
+            SAMPLE,
+            count=2000,
+            concurrency=16,
+            objects=500,
+            uploads=True,
+        ),
+        _training(
+            "unet3d",
+            "MLPerf unet3d: npz objects of {size}, batches of 7, 323 ms each",
+            count=14,
+            epochs=2,
+        ),
+        _training(
+            "resnet50",
+            "MLPerf resnet50: records of {size} in shards, batches of 400, 224 ms each",
+            operation="train_records",
+            count=8 * _RECORDS,
+            objects=8,
+            object_size=_RECORDS * int(TRAINING["resnet50"]["size"]),
+        ),
+        _training(
+            "cosmoflow",
+            "MLPerf cosmoflow: objects of {size}, batches of 1, 3.5 ms each",
+            count=250,
+            epochs=2,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Workloads with their changes, and how often they are run."""
+
+    workloads: Mapping[str, Mapping[str, int]]
+    repeat: int
+    warmup: int
+
+
+PRESETS = {
+    "quick": Preset(
+        {
+            "get": {"size": 64 * MIB},
+            "put": {"size": 32 * MIB},
+            "small-get": {"count": 200},
+            "small-put": {"count": 100},
+            "random-read": {"count": 200, "object_size": 64 * MIB},
+        },
+        repeat=3,
+        warmup=1,
+    ),
+    "full": Preset(
+        {name: {} for name in WORKLOADS if not name.startswith("train")}, repeat=5, warmup=1
+    ),
+    "training": Preset(
+        {**{name: {} for name in WORKLOADS if name.startswith("train")}, "checkpoint": {}},
+        repeat=3,
+        warmup=0,
+    ),
+}
+
+
+def chosen(names: tuple[str, ...], preset: Preset, **given: int | None) -> list[Workload]:
+    """Return a preset's workloads, or those named, with the preset's sizes where it has them."""
+    return [
+        WORKLOADS[name].changed(**preset.workloads.get(name, {})).changed(**given)
+        for name in names or preset.workloads
+    ]
