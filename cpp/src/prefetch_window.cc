@@ -13,12 +13,15 @@ constexpr uint64_t kMinBlock = 512ull << 10;
 constexpr uint64_t kMinEpochUs = 10'000;
 constexpr double kWorthwhile = 1.1;
 constexpr int kMaxVainEpochs = 2;
+// One on its way while the other is read.
+constexpr uint64_t kMinSpread = 2;
 
 }  // namespace
 
 PrefetchWindow::PrefetchWindow(const PrefetchOptions& options)
     : options_(options),
-      window_(options.max_window < kFirstAhead ? 0 : std::min(kFirstWindow, options.max_window)) {}
+      window_(options.max_window < kFirstAhead ? 0 : std::min(kFirstWindow, options.max_window)),
+      spread_(options.connections) {}
 
 uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
   const bool jumps = !buffered && !Continues(start);
@@ -60,21 +63,40 @@ void PrefetchWindow::OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us
 
 void PrefetchWindow::Judge(uint64_t elapsed_us) {
   const bool waits = 8 * epoch_.waited_us >= elapsed_us;
-  if (!waits || vain_epochs_ >= kMaxVainEpochs) return;
+  if (!waits || settled_) return;
   const double rate = static_cast<double>(epoch_.bytes) / static_cast<double>(elapsed_us);
-  if (rate < kWorthwhile * best_rate_) {
-    ++vain_epochs_;
+  if (rate >= kWorthwhile * best_rate_) {
+    vain_epochs_ = 0;
+    spread_before_ = 0;
+    best_rate_ = rate;
+    window_ = std::min(2 * window_, options_.max_window);
+    old_bytes_ = window_;
     return;
   }
+  if (++vain_epochs_ < kMaxVainEpochs) return;
   vain_epochs_ = 0;
-  best_rate_ = rate;
-  window_ = std::min(2 * window_, options_.max_window);
+  if (spread_before_ != 0) {
+    spread_ = spread_before_;
+    settled_ = true;
+  } else {
+    best_rate_ = rate;  // a better one may have been luck
+    TryLargerBlocks();
+  }
+}
+
+void PrefetchWindow::TryLargerBlocks() {
+  const uint64_t block = BlockSizeOf(window_);
+  const uint64_t fewer = window_ / (2 * block);
+  settled_ = block >= options_.max_block || fewer < kMinSpread;
+  if (settled_) return;
+  spread_before_ = spread_;
+  spread_ = fewer;
   old_bytes_ = window_;
 }
 
 uint64_t PrefetchWindow::BlockSizeOf(uint64_t ahead) const {
   const uint64_t least = std::min({kMinBlock, options_.max_block, std::max<uint64_t>(ahead, 1)});
-  return std::clamp(ahead / options_.connections, least, options_.max_block);
+  return std::clamp(ahead / spread_, least, options_.max_block);
 }
 
 }  // namespace s3native

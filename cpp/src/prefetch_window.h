@@ -3,7 +3,10 @@
 // Rules. Reads that do not continue where the last one ended, nor begin in what is at hand, get
 // exactly what they ask for. Behind reads that do, as much is read ahead as the run has read so
 // far, up to the window. The window starts at 1 MiB and doubles as long as the reader waits for the
-// network and the last doubling made it faster by a tenth; else the network is full.
+// network and the last doubling made it faster by a tenth. Else the network is full, or the server
+// is busy with the number of requests: requests of twice the size are tried, and where they are
+// faster by a tenth the window grows on. Else small ones are better: they are still in a cache when
+// they are read.
 // Thread-safety: none, one reader. Ownership: plain values; times are passed in.
 #pragma once
 
@@ -44,6 +47,7 @@ class PrefetchWindow {
   };
 
   void Judge(uint64_t elapsed_us);
+  void TryLargerBlocks();
 
   const PrefetchOptions options_;
   uint64_t window_;
@@ -51,9 +55,12 @@ class PrefetchWindow {
   uint64_t run_ = 0;   // bytes read since the last jump
   uint64_t ahead_ = 0;
   Epoch epoch_;
-  double best_rate_ = 0;    // bytes per microsecond
-  int vain_epochs_ = 0;     // in a row
-  uint64_t old_bytes_ = 0;  // still to come of what was asked for with half the window
+  double best_rate_ = 0;  // bytes per microsecond
+  int vain_epochs_ = 0;   // in a row
+  bool settled_ = false;
+  uint64_t spread_;             // requests that the window is made of, if they are large enough
+  uint64_t spread_before_ = 0;  // when larger blocks were tried last; 0: not at this window
+  uint64_t old_bytes_ = 0;      // still to come of what was asked for before the last change
 };
 
 }  // namespace s3native

@@ -31,15 +31,15 @@ class Estimate:
         return amount.replace(",", " ")
 
 
-def estimate(workloads: Sequence[Workload], clients: int, settings: Settings) -> Estimate:
+def estimate(workloads: Sequence[Workload], clients: int, *, repeat: int, warmup: int) -> Estimate:
     """Add up what the workloads will move with so many clients."""
     moved = requests = rounds = 0
     for workload in workloads:
         rows = clients + has_limit(workload.operation)
-        each = rows * (settings.repeat + settings.warmup) + clients
+        each = rows * (repeat + warmup) + clients
         moved += each * workload.moved_bytes + workload.stored_objects * workload.stored_size
         requests += each * workload.requests + workload.stored_objects
-        rounds += rows * settings.repeat
+        rounds += rows * repeat
     return Estimate(moved, requests, rounds)
 
 

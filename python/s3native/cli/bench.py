@@ -133,7 +133,9 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
         part_size=options["part_size"],
         seed=options["seed"],
     )
-    planned = suite.estimate(workloads, len(clients), settings)
+    planned = suite.estimate(
+        workloads, len(clients), repeat=settings.repeat, warmup=settings.warmup
+    )
     if not options["quiet"]:
         where = url.url if url else "a MinIO on this machine"
         more = "" if not settings.duration_s else f", or what is moved in {settings.duration_s:g} s"

@@ -92,6 +92,11 @@ class ObstoreClient(Client):
     def open_writer(self, key: str) -> Any:
         return obstore.open_writer(self._store, key, buffer_size=self._part_size)
 
+    def save_checkpoint(self, key: str, save: Callable[[Any], None]) -> None:
+        file = io.BytesIO()  # its own file's `write` does not say how much it took
+        save(file)
+        self.put(key, file.getbuffer())
+
     def load_checkpoint(self, key: str, load: Callable[[Any], Any]) -> Any:
         return load(io.BytesIO(self.get(key)))  # its own file's `read` gives no `bytes`
 

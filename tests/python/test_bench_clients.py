@@ -1,0 +1,191 @@
+"""Every client does what a job asks for, in a process of its own, against MinIO."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import s3native
+from s3native.bench import suite
+from s3native.bench.clients import NAMES, is_installed
+from s3native.bench.place import Place
+from s3native.bench.protocol import LIMIT, Target
+from s3native.bench.results import Settings
+from s3native.bench.workloads import MIB, WORKLOADS, Workload
+from s3native.testing import MinioServer
+
+SMALL = {
+    "get": {"size": 9 * MIB, "count": 2, "concurrency": 2},
+    "put": {"size": 9 * MIB},
+    "small-get": {"count": 40, "concurrency": 4},
+    "small-put": {"count": 20, "concurrency": 4},
+    "random-read": {"count": 20, "object_size": MIB},
+    "list": {"count": 30},
+    "head": {"count": 20, "concurrency": 4},
+    "open-read": {"size": 9 * MIB},
+    "open-write": {"size": 9 * MIB},
+    "checkpoint": {"size": 9 * MIB},
+    "mixed": {"count": 60, "concurrency": 4},
+}
+ALL = [WORKLOADS[name].changed(**changes) for name, changes in SMALL.items()]
+CANNOT = {
+    "boto3": {"open-write"},
+    "s3torchconnector": {"random-read", "list", "head", "mixed"},
+    "s3dlio": {"open-read", "open-write", "checkpoint"},
+    "s5cmd": {"random-read", "head", "open-read", "open-write", "checkpoint", "mixed"},
+    "smart_open": set(SMALL) - {"open-read", "open-write", "checkpoint"},
+}
+SETTINGS = Settings("none", repeat=2, warmup=0, seed=3)
+
+
+def place(server: MinioServer, client: s3native.Client, bucket: str) -> Place:
+    target = Target(
+        server.endpoint,
+        bucket,
+        server.access_key,
+        server.secret_key,
+        ca_bundle=server.ca_bundle,
+        region=server.region,
+    )
+    return Place(client, target, "here/", "MinIO")
+
+
+def needs(name: str) -> None:
+    if is_installed(name):
+        return
+    if os.environ.get("CI") and name != "s3torchconnector":
+        pytest.fail(f"{name} is not installed")
+    pytest.skip(f"{name} is not installed")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clients_do_every_workload_they_can(
+    name: str, server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    needs(name)
+    here = place(server, client, bucket)
+    report = suite.run(ALL, [name], SETTINGS, nullcontext(here), lambda *_: None)
+    assert report.failures == []
+    without_torch = {"checkpoint"} if not is_installed("torch") else set()
+    cannot = set()
+    for measured in report.measured:
+        result = measured.results[0]
+        if result.cannot:
+            cannot.add(measured.workload.name)
+            continue
+        assert result.how and result.version
+        assert result.verified
+        assert len(result.rounds) == 2
+        for sample in result.rounds:
+            assert sample.seconds > 0
+            assert sample.errors == 0
+            assert sample.cpu_s >= 0
+            assert sample.peak_rss_bytes > MIB
+            assert_moved(measured.workload, sample.moved_bytes, sample.count)
+        limit = measured.results[-1]
+        if measured.workload.name != "list":
+            assert limit.client == LIMIT
+            for sample in limit.rounds:
+                assert_moved(measured.workload, sample.moved_bytes, sample.count)
+    assert cannot == CANNOT.get(name, set()) | without_torch
+    here.clear()
+    assert not any(page.objects for page in client.list(f"s3://{bucket}/"))
+
+
+def assert_moved(workload: Workload, moved_bytes: int, count: int) -> None:
+    """What a round is about was done."""
+    if workload.name == "checkpoint":
+        assert count == 2
+    else:
+        assert count == workload.count
+    if workload.name == "mixed":
+        assert 0.4 * workload.count < moved_bytes / workload.size < 0.8 * workload.count
+    else:
+        assert moved_bytes == workload.moved_bytes
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "smart_open"])
+def test_clients_speak_tls(name: str, tls_server: MinioServer) -> None:
+    needs(name)
+    with s3native.Client(**tls_server.client_options()) as client:
+        client.create_bucket(f"tls-{name.replace('_', '-')}")
+        here = place(tls_server, client, f"tls-{name.replace('_', '-')}")
+        chosen = [each for each in ALL if each.name in ("get", "put")]
+        report = suite.run(chosen, [name], SETTINGS, nullcontext(here), lambda *_: None)
+        assert report.failures == []
+        assert all(result.is_good for each in report.measured for result in each.results)
+        here.clear()
+        client.delete_bucket(here.target.bucket)
+
+
+def test_a_round_may_last(server: MinioServer, client: s3native.Client, bucket: str) -> None:
+    here = place(server, client, bucket)
+    chosen = [each for each in ALL if each.name in ("small-get", "head", "mixed", "list")]
+    settings = Settings("none", repeat=1, warmup=0, duration_s=0.4)
+    report = suite.run(chosen, ["s3native"], settings, nullcontext(here), lambda *_: None)
+    assert report.failures == []
+    for measured in report.measured:
+        for result in measured.results:
+            assert result.rounds[0].seconds >= 0.3
+            assert result.rounds[0].count > measured.workload.count
+
+
+def test_training_keeps_an_accelerator_busy(
+    server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    here = place(server, client, bucket)
+    cosmoflow = WORKLOADS["train-cosmoflow"]
+    objects = Workload(
+        "objects", "", "train_objects", MIB, 6, 2, options={**cosmoflow.options, "epochs": 2}
+    )
+    records = Workload(
+        "records",
+        "",
+        "train_records",
+        10_000,
+        1000,
+        2,
+        object_size=MIB,
+        objects=3,
+        options={"batch_size": 10, "compute_s": 0.002, "epochs": 1, "record_size": 10_000},
+    )
+    report = suite.run(
+        [objects, records], ["s3native", "pyarrow"], SETTINGS, nullcontext(here), lambda *_: None
+    )
+    assert report.failures == []
+    for result in report.measured[0].results:
+        assert [sample.count for sample in result.rounds] == [12, 12]
+        assert result.rounds[0].accelerator_s == pytest.approx(12 * 0.0035)
+    for result in report.measured[1].results:
+        assert result.rounds[0].count == 310  # of 315 records, those in whole batches
+        assert 0 < result.rounds[0].accelerator_s <= result.rounds[0].seconds
+
+
+def test_wrong_content_is_a_failure(
+    server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    here = place(server, client, bucket)
+    (get,) = (each for each in ALL if each.name == "get")
+    keys = here.keys(get, SETTINGS.seed)
+    client.put(here.target.url(keys[0]), bytes(get.size))
+    report = suite.run([get], ["s3native"], SETTINGS, nullcontext(here), lambda *_: None)
+    (failure,) = report.failures
+    assert "wrong content" in failure
+
+
+def test_peers_do_not_load_the_engine(
+    server: MinioServer, client: s3native.Client, bucket: str, tmp_path: Path
+) -> None:
+    from s3native.bench.protocol import Job
+    from s3native.bench.runner import ClientProcess
+
+    here = place(server, client, bucket)
+    for name, loads in (("boto3", False), ("s3native", True)):
+        job = Job("put", here.target, ["here/x"], size=1000, scratch=str(tmp_path))
+        process = ClientProcess(name, job)
+        process.ready()
+        maps = Path(f"/proc/{process._process.pid}/maps").read_text()
+        assert ("s3native/_core" in maps) is loads
+        process.close()
