@@ -104,6 +104,10 @@ def again(job: Job, run: Callable[[], Done]) -> Done:
             return total
 
 
+class CannotError(Exception):
+    """A client has no such operation, or it cannot be done here."""
+
+
 class Operation:
     """One way to use a client. `run` is timed; `prepare` comes before each run, untimed."""
 
@@ -375,15 +379,13 @@ class Mixed(Operation):
         if verb == "head":
             _checked(self.client.head(key), self.job.size)
             return 0
-        if verb == "delete":
-            with_delete = self._there.popleft() if self._there else key
-            self.client.delete(with_delete)
+        if verb == "get":
+            return _checked(memoryview(self.client.get(key)).nbytes, self.job.size)
+        if verb == "delete" and self._there:
+            self.client.delete(self._there.popleft())
             return 0
-        if verb == "put":
-            self.client.put(key, self._array)
-            self._there.append(key)
-        else:
-            _checked(memoryview(self.client.get(key)).nbytes, self.job.size)
+        self.client.put(key, self._array)  # also where there is nothing to delete yet
+        self._there.append(key)
         return self.job.size
 
     def digest(self) -> str:
@@ -409,8 +411,10 @@ class Checkpoint(Operation):
 
     def __init__(self, client: Client, job: Job) -> None:
         super().__init__(client, job)
-        import torch  # which few clients need
-
+        try:
+            import torch
+        except ImportError as error:
+            raise CannotError("PyTorch is not installed") from error
         self._torch = torch
         whole = content.array(job.size // 4 * 4, job.seed)
         parts = np.array_split(whole.view(np.float32), 16)

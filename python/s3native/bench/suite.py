@@ -72,17 +72,32 @@ def run(
 def _measure(
     workload: Workload, clients: Sequence[str], settings: Settings, place: Place, tell: Tell
 ) -> Measured:
+    rows = [Row(client, client) for client in clients]
+    if has_limit(workload.operation):
+        rows.append(Row(LIMIT, LIMIT))
+    memory = len(rows) * 2 * workload.size * workload.concurrency
+    course = Course(
+        settings.repeat,
+        settings.warmup,
+        keep=memory < available_memory() // 2,
+        verify=lambda job, runner: verify(workload, place, job, runner),
+        tell=lambda client, what: tell(workload.name, client, what),
+    )
+    return Measured(workload, measure(rows, make_job(workload, settings, place), course))
+
+
+def make_job(workload: Workload, settings: Settings, place: Place) -> Job:
+    """Return a workload's job, its objects in place."""
     keys = place.keys(workload, settings.seed)
-    folder = keys[0].rpartition("/")[0] + "/"
     options = {
         **workload.options,
         "object_size": workload.stored_size,
         "reads": workload.count,
         "calls": workload.count,
         "count": workload.count,
-        "prefix": folder,
+        "prefix": keys[0].rpartition("/")[0] + "/",
     }
-    job = Job(
+    return Job(
         workload.operation,
         place.target,
         keys,
@@ -94,28 +109,19 @@ def _measure(
         options=options,
     )
 
-    def verify(job: Job, runner: Runner) -> None:
-        if workload.operation in _NOT_VERIFIED:
-            return  # every answer was looked at
-        if workload.downloads:
-            _compare(runner.verify(), _expected(workload, job.seed))
-        else:
-            place.delete(keys[-1])  # it may be another client's
-            runner.round()
-            _compare(place.digest(keys[-1]), content.digest(job.size, job.seed))
 
-    rows = [Row(client, client) for client in clients]
-    if has_limit(workload.operation):
-        rows.append(Row(LIMIT, LIMIT))
-    memory = len(rows) * 2 * workload.size * workload.concurrency
-    course = Course(
-        settings.repeat,
-        settings.warmup,
-        keep=memory < available_memory() // 2,
-        verify=verify,
-        tell=lambda client, what: tell(workload.name, client, what),
-    )
-    return Measured(workload, measure(rows, job, course))
+def verify(workload: Workload, place: Place, job: Job, runner: Runner) -> None:
+    """Compare what a client gets, or what it put; raises ClientError."""
+    if workload.operation in _NOT_VERIFIED:
+        return  # every answer was looked at
+    if workload.downloads:
+        found, expected = runner.verify(), _expected(workload, job.seed)
+    else:
+        place.delete(job.keys[-1])  # it may be another client's
+        runner.round()
+        found, expected = place.digest(job.keys[-1]), content.digest(job.size, job.seed)
+    if found != expected:
+        raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
 
 
 def _expected(workload: Workload, seed: int) -> str:
@@ -124,8 +130,3 @@ def _expected(workload: Workload, seed: int) -> str:
     if workload.operation == "checkpoint":
         return content.digest(workload.size // 4 * 4, seed)
     return content.digest(workload.stored_size, seed)
-
-
-def _compare(found: str, expected: str) -> None:
-    if found != expected:
-        raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")

