@@ -120,7 +120,7 @@ def _rate_and_cost(workload: Workload) -> tuple[Figure, Figure, str]:
             per_gb,
             "training",
         )
-    if workload.size >= MIB:
+    if workload.size >= MIB and workload.operation != "mixed":
         return _GB_S, per_gb, "bulk"
     rate = _median("per s", 0, lambda sample: sample.count / sample.seconds)
     digits = 1 if workload.operation == "list" else 0

@@ -84,12 +84,15 @@ class Workload:
 
     def changed(self, **given: Any) -> Workload:
         """Return it with other sizes and counts, as far as it has them."""
-        fixed = {"list", "checkpoint", "open-read", "open-write"} if self.count == 1 else set()
         wanted = {name: value for name, value in given.items() if value is not None}
         if self.operation.startswith("train"):
             wanted = {name: value for name, value in wanted.items() if name == "concurrency"}
-        if self.name in fixed:
-            wanted.pop("count", None)
+        if self.operation in ("list", "head"):
+            wanted.pop("size", None)
+        if self.operation == "list":
+            wanted.pop("concurrency", None)
+        if self.operation == "checkpoint":
+            wanted = {name: value for name, value in wanted.items() if name == "size"}
         if self.object_size and "size" in wanted:
             wanted["object_size"] = max(self.object_size, wanted["size"])
         return replace(self, **wanted)

@@ -1,0 +1,205 @@
+"""`s3native bench` as a process: what it writes, what it leaves, how it fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import jsonschema
+import pytest
+import s3native
+from command import Command
+from s3native.bench import results
+from s3native.testing import MinioServer
+from scripted import Answer, Request, ScriptedServer
+
+TINY = ("--size", "1MiB", "--repeat", "2", "--warmup", "0")
+
+
+@pytest.fixture
+def run() -> Command:
+    """With no server configured."""
+    return Command({"AWS_EC2_METADATA_DISABLED": "true"})
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that a run writes."""
+    folder = tmp_path_factory.mktemp("bench")
+    outputs = [f"--{name}={folder / f'report.{name}'}" for name in ("json", "html", "markdown")]
+    plots = [f"--plot={folder / 'report.svg'}"]
+    done = Command({})(
+        *("bench", "get", "small-put", "--clients", "s3native,boto3", "--count", "12"),
+        *(*TINY, *outputs, *plots),
+    )
+    (folder / "out").write_text(done.out)
+    (folder / "err").write_text(done.err)
+    return folder
+
+
+def test_the_server_is_its_own(written: Path) -> None:
+    told = (written / "err").read_text()
+    # Three rows of two rounds, two that are verified, and the objects: twelve, in each of both.
+    assert told.startswith("s3native, boto3 move 0.2 GB in about 204 requests, a MinIO on this ")
+    out = (written / "out").read_text()
+    assert "MinIO on this machine" in out
+    for text in ("GET of 12 x 1 MiB, into memory", "share of limit", "s3native", "boto3", "limit"):
+        assert text in out
+
+
+def test_the_json_is_as_its_schema_says(written: Path) -> None:
+    report = json.loads((written / "report.json").read_text())
+    jsonschema.validate(report, results.schema())
+    get, put = report["workloads"]
+    assert [client["label"] for client in get["clients"]] == ["s3native", "boto3", "limit"]
+    for client in (*get["clients"], *put["clients"]):
+        assert client["error"] == ""
+        assert [sample["moved_bytes"] for sample in client["samples"]] == [12 << 20] * 2
+        assert all(sample["user_s"] + sample["system_s"] > 0 for sample in client["samples"])
+    assert [client["verified"] for client in put["clients"]] == [True, True, False]
+    assert [client["samples"][0]["retries"] for client in get["clients"]] == [0, 0, None]
+
+
+def test_the_tables_are_written(written: Path) -> None:
+    text = (written / "report.markdown").read_text()
+    assert re.search(r"^\| s3native \S+ \| [\d.]+ \|.*%\s\|$", text, re.MULTILINE)
+    assert text.count("| limit |") == 2
+
+
+def test_the_page_needs_no_other_file(written: Path) -> None:
+    page = (written / "report.html").read_text()
+    assert page.count("<table>") == 2
+    assert "<svg" in page
+    assert not re.search(r"(src|href)=[\"']?(?!#)", page.partition("<svg")[0])
+    for text in ("How each client was used", "boto3", "managed transfers"):
+        assert text in page
+
+
+def test_the_picture_is_one(written: Path) -> None:
+    root = ElementTree.fromstring((written / "report.svg").read_text())
+    texts = {"".join(each.itertext()).strip() for each in root.iter()}
+    assert "GET of 12 x 1 MiB, into memory" in texts
+    assert any(text.startswith("GB/s: more is better") for text in texts)
+
+
+def test_reports_are_compared(written: Path, run: Command) -> None:
+    report = written / "report.json"
+    same = run("bench", "compare", report, report, "--worse", "1")
+    assert same.out.count("noise") == 8  # two clients, two workloads, rate and cost
+    slower = json.loads(report.read_text())
+    for workload in slower["workloads"]:
+        for client in workload["clients"]:
+            for sample in client["samples"]:
+                sample["seconds"] *= 100
+    other = written / "slower.json"
+    other.write_text(json.dumps(slower))
+    worse = run("bench", "compare", report, other, "--worse", "10", code=1)
+    assert worse.out.count("worse") == 4
+    assert run("bench", "compare", other, report, "--worse", "10").out.count("better") == 4
+    other.write_text("{}")
+    assert "no report of s3native bench" in run("bench", "compare", report, other, code=1).err
+
+
+def test_a_configured_server_gets_only_what_is_removed_again(
+    server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    kept = [f"s3://{bucket}/{key}" for key in ("x", "runs/y", "runs/s3native-bench-z/a")]
+    for url in kept:
+        client.put(url, b"keep")
+    run = Command(server.environment())
+    done = run(
+        *("bench", "put", "get", "mixed", "list", "--url", f"s3://{bucket}/runs", *TINY),
+        *("--count", "8", "--clients", "s3native,pyarrow"),
+    )
+    assert f"s3://{bucket}/runs" in done.err
+    assert server.endpoint in done.out
+    left = [info.url for page in client.list(f"s3://{bucket}/") for info in page.objects]
+    assert sorted(left) == sorted(kept)
+    assert server.secret_key not in done.out + done.err
+
+
+def test_a_configured_server_is_not_taken_by_mistake(server: MinioServer, run: Command) -> None:
+    configured = Command(server.environment())
+    refused = configured("bench", "get", *TINY, code=2)
+    assert "--url" in refused.err and "--embedded" in refused.err
+    done = configured("bench", "get", "--embedded", "--clients", "s3native", *TINY)
+    assert "MinIO on this machine" in done.out
+    for wrong in (["--embedded"], ["--tls"], ["--no-verify-ssl"]):
+        configured("bench", "get", "--url", "s3://bucket/x", *wrong, *TINY, code=2)
+
+
+def test_tls(run: Command) -> None:
+    done = run("bench", "get", "random-read", "--tls", "--clients", "s3native,obstore", *TINY)
+    assert "MinIO on this machine, TLS" in done.out
+
+
+def test_quiet_says_nothing(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    done = run("bench", "get", "-q", "--json", path, "--clients", "s3native", *TINY)
+    assert (done.out, done.err) == ("", "")
+    assert results.read(path).failures == []
+
+
+def test_a_server_that_fails_shows_in_the_rows(tmp_path: Path) -> None:
+    """It takes what is put, and lists nothing, but does not give anything back."""
+    listing = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PUT":
+            return Answer(200, headers={"ETag": '"x"'})
+        if "list-type" in request.path:
+            return Answer(200, listing)
+        if "uploads" in request.path:
+            return Answer(200, b"<ListMultipartUploadsResult></ListMultipartUploadsResult>")
+        return Answer(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+
+    path = tmp_path / "report.json"
+    with ScriptedServer(answer) as scripted:
+        run = Command(
+            {
+                "AWS_ENDPOINT_URL": scripted.endpoint,
+                "AWS_ACCESS_KEY_ID": "key-id",
+                "AWS_SECRET_ACCESS_KEY": "the-secret-key",
+                "AWS_REGION": "us-east-1",
+            }
+        )
+        done = run(
+            *("bench", "small-get", "--url", "s3://bucket/x", "--clients", "s3native,boto3"),
+            *("--count", "4", "--concurrency", "1", "--repeat", "2", "--warmup", "0"),
+            *("--json", path),
+            code=1,
+        )
+    assert re.search(r"^ *s3native .*- +- ", done.out, re.MULTILINE)
+    assert re.search(r"s3native \S+ failed: 1 of 1 calls failed: AccessDeniedError", done.out)
+    assert re.search(r"boto3 \S+ failed: 3 of 3 calls failed: AccessDenied", done.out)
+    assert "s3native: small-get: s3native: " in done.err
+    assert "the-secret-key" not in done.out + done.err
+    report = json.loads(path.read_text())
+    jsonschema.validate(report, results.schema())
+    assert report["workloads"][0]["clients"][1]["samples"][0]["errors"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nothing"], "is not one of"),
+        (["get", "--size", "0"], "is no size"),
+        (["get", "--size", "3 apples"], "is no size"),
+        (["get", "--clients", "aws-cli"], "aws-cli is none of s3native, boto3"),
+        (["get", "--clients", ","], "no client"),
+        (["get", "--repeat", "0"], "range"),
+        (["get", "--url", "bucket"], "is no URL"),
+        (["get", "--plot", "x.gif"], "ends with .png or .svg"),
+        (["compare", "/nowhere", "/nowhere"], "does not exist"),
+    ],
+)
+def test_wrong_use(run: Command, arguments: list[str], told: str) -> None:
+    assert told in run("bench", *arguments, code=2).err
+
+
+def test_help_is_of_what_runs(run: Command) -> None:
+    text = run("bench", "--help").out
+    assert "--preset" in text
+    assert "compare" in text
