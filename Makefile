@@ -1,5 +1,5 @@
 # Every command sets up what it needs in .venv and in the user's cache, and is cheap to run again.
-#   make test    everything          make bench   the benchmark against other clients
+#   make test    everything          make bench   this and other clients side by side, a minute
 #   make check   the inner loop      make lint, fmt, docs, sanitize, fuzz, soak, wheel, try-install, clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,6 +17,7 @@ FUZZ_SECONDS ?= 300
 venv := $(CURDIR)/.venv
 python := $(venv)/bin/python
 stamps := $(venv)/stamps
+report := $(CURDIR)/build/bench
 pip_install := $(python) -m pip install --quiet --disable-pip-version-check
 # Runs a command with a MinIO of its own; the store's tests find it in the environment.
 with_server = $(python) -m s3native.testing run
@@ -30,7 +31,7 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests bench lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
+.PHONY: test check units python-tests bench bench-readme bench-engine lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
 
 # ---- commands ----
 
@@ -50,9 +51,19 @@ python-tests: $(stamps)/package server
 
 try-install: $(stamps)/try-install
 
-bench: $(stamps)/package $(stamps)/bench server
-	@PYTHON=$(python) tools/system_packages.sh nginx openssl-headers
+# Its report is in build/bench; the README shows what `make bench-readme` takes from there.
+bench: $(stamps)/package server
 	$(call say,benchmark)
+	@mkdir -p $(report)
+	$(venv)/bin/s3native bench --embedded --json $(report)/report.json --html $(report)/report.html \
+	  --plot $(report)/report.svg --markdown $(report)/report.md $(BENCH_ARGS)
+
+bench-readme: bench
+	$(python) tools/readme_figures.py $(report)/report.json
+
+bench-engine: $(stamps)/package server
+	@PYTHON=$(python) tools/system_packages.sh nginx openssl-headers
+	$(call say,what is demanded of the engine)
 	$(python) bench/run.py $(BENCH_ARGS)
 
 lint: $(stamps)/package $(stamps)/dev
@@ -110,12 +121,12 @@ $(stamps)/system: $(stamps)/venv
 
 $(stamps)/build: $(stamps)/venv pyproject.toml tools/requirements.py
 	$(call say,installing build and test requirements into .venv)
-	@$(pip_install) --requirement <($(python) tools/requirements.py build run test) 'cmake>=3.25,<4' ninja
+	@$(pip_install) --requirement <($(python) tools/requirements.py build run test bench) 'cmake>=3.25,<4' ninja
 	@touch $@
 
-$(stamps)/dev $(stamps)/bench: $(stamps)/%: $(stamps)/build
-	$(call say,installing the requirements of the extra $* into .venv)
-	@$(pip_install) --requirement <($(python) tools/requirements.py $*)
+$(stamps)/dev: $(stamps)/build
+	$(call say,installing the requirements of the extra dev into .venv)
+	@$(pip_install) --requirement <($(python) tools/requirements.py dev)
 	@touch $@
 
 # One build tree for the extension and the C++ tests: the engine is compiled once for both.

@@ -114,9 +114,18 @@ def test_tables_are_printed_and_written() -> None:
     assert "GET of 1 x 1 GiB, into memory" in text
     assert "obstore 3 failed: ValueError: no <such> luck" in text
     lines = tables.markdown(report("get", ROWS)).splitlines()
-    assert lines[2] == "**GET of 1 x 1 GiB, into memory**"
-    assert lines[6].startswith("| s3native 1 | 2.00 | 38 | 0.200 |")
-    assert {line.count("|") for line in lines if line.startswith("|")} == {11}
+    assert lines[2:9] == [
+        "|  | get, GB/s | get, CPU s/GB |",
+        "| --- | ---: | ---: |",
+        "| s3native 1 | 2.00 | 0.200 |",
+        "| boto3 2 | 0.50 | 0.200 |",
+        "| obstore 3 | - | - |",
+        "| limit | 2.50 | 0.200 |",
+        "",
+    ]
+    assert lines[9] == "**GET of 1 x 1 GiB, into memory**"
+    assert lines[13].startswith("| s3native 1 | 2.00 | 38 | 0.200 |")
+    assert {line.count("|") for line in lines[9:] if line.startswith("|")} == {11}
 
 
 # ---- latencies ----

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 import s3native
 from command import Command
+from raw_object import eventually
 from s3native.bench import results
 from s3native.testing import MinioServer
 from scripted import Answer, Request, ScriptedServer
@@ -65,7 +67,7 @@ def test_the_json_is_as_its_schema_says(written: Path) -> None:
 def test_the_tables_are_written(written: Path) -> None:
     text = (written / "report.markdown").read_text()
     assert re.search(r"^\| s3native \S+ \| [\d.]+ \|.*%\s\|$", text, re.MULTILINE)
-    assert text.count("| limit |") == 2
+    assert text.count("| limit |") == 3  # of the summary, too
 
 
 def test_the_page_needs_no_other_file(written: Path) -> None:
@@ -179,6 +181,20 @@ def test_a_server_that_fails_shows_in_the_rows(tmp_path: Path) -> None:
     report = json.loads(path.read_text())
     jsonschema.validate(report, results.schema())
     assert report["workloads"][0]["clients"][1]["samples"][0]["errors"] == 3
+
+
+def test_an_interrupt_ends_it_and_removes_what_was_made(
+    server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    url = f"s3://{bucket}/"
+    started = Command(server.environment()).start(
+        "bench", "get", "--url", url, "--size", "1MiB", "--duration", "60", "--clients", "s3native"
+    )
+    assert eventually(lambda: any(page.objects for page in client.list(url)), 20)
+    started.send_signal(signal.SIGINT)
+    started.communicate(timeout=20)
+    assert started.returncode == 130
+    assert not any(page.objects for page in client.list(url))
 
 
 @pytest.mark.parametrize(

@@ -77,25 +77,37 @@ def test_examples_run(page: Path, documented: s3native.Client) -> None:
     assert ran or page.name in WITHOUT_PYTHON
 
 
-def test_commands_run(documented: s3native.Client, tmp_path: Path) -> None:
-    """What the page of the command shows, one line after the other."""
-    page = (PROJECT / "docs" / "command.md").read_text(encoding="utf-8")
+def run_commands(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a page shows for the shell, one line after the other."""
+    page = (PROJECT / "docs" / name).read_text(encoding="utf-8")
     script = "\n".join(SHELL_BLOCK.findall(page))
-    assert script.count("s3native ") > 20
+    assert script.count("s3native ") >= 3
     paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={**os.environ, "PATH": paths},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_commands_run(documented: s3native.Client, tmp_path: Path) -> None:
     try:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            env={**os.environ, "PATH": paths},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
+        done = run_commands("command.md", tmp_path)
     finally:
         documented.delete_bucket("another-bucket")
-    assert done.returncode == 0, done.stdout + done.stderr
     assert "data/images/1.raw" in done.stdout
+
+
+@pytest.mark.usefixtures("documented")
+def test_benchmarks_run(tmp_path: Path) -> None:
+    done = run_commands("benchmark.md", tmp_path)
+    assert "after / before" in done.stdout
+    assert (tmp_path / "bench.html").exists()
 
 
 def test_links_between_pages_lead_somewhere() -> None:

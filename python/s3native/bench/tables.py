@@ -110,9 +110,27 @@ def of_changes(found: Sequence[Change]) -> RichTable:
     return made
 
 
+def summary(report: Report) -> str:
+    """Return one Markdown table of all: a row for each client, rate and cost of each workload."""
+    shown = [(each.workload.name, table(each)) for each in report.measured]
+    figures = [(name, each, figure) for name, each in shown for figure in (each.rate, each.cost)]
+    names = dict.fromkeys(name_of(row) for _, each in shown for row in rows(each))
+    lines = [
+        _line(["", *(f"{name}, {figure.heading}" for name, _, figure in figures)]),
+        _line(["---", *("---:" for _ in figures)]),
+    ]
+    for name in names:
+        texts = [name]
+        for _, each, figure in figures:
+            of_name = (row for row in rows(each) if name_of(row) == name)
+            texts.append("".join(text_of(figure, row) for row in of_name) or "-")
+        lines.append(_line(texts))
+    return "\n".join(lines) + "\n"
+
+
 def markdown(report: Report) -> str:
-    """Return all tables as Markdown."""
-    lines = [f"{about(report)}.", ""]
+    """Return the summary and all tables as Markdown."""
+    lines = [f"{about(report)}.", "", summary(report)]
     for measured in report.measured:
         shown = table(measured)
         names = headings(shown)
