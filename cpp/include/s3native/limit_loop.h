@@ -18,7 +18,7 @@ struct LimitTarget {
   uint16_t port = 0;
   bool tls = false;
   bool verify_ssl = true;
-  std::string ca_bundle;  // empty: what this machine trusts
+  std::string ca_bundle{};  // empty: what this machine trusts
 };
 
 struct LimitRequest {

@@ -245,8 +245,8 @@ PRESETS = {
         {
             "get": {"size": 64 * MIB},
             "put": {"size": 32 * MIB},
-            "small-get": {"count": 200},
-            "small-put": {"count": 100},
+            "small-get": {"count": 300},
+            "small-put": {"count": 150},
             "random-read": {"count": 200, "object_size": 64 * MIB},
         },
         repeat=3,
