@@ -121,7 +121,7 @@ $(stamps)/system: $(stamps)/venv
 
 $(stamps)/build: $(stamps)/venv pyproject.toml tools/requirements.py
 	$(call say,installing build and test requirements into .venv)
-	@$(pip_install) --requirement <($(python) tools/requirements.py build run test bench) 'cmake>=3.25,<4' ninja
+	@$(pip_install) --requirement <($(python) tools/requirements.py build run test bench-light) 'cmake>=3.25,<4' ninja
 	@touch $@
 
 $(stamps)/dev: $(stamps)/build

@@ -54,9 +54,9 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
             size = workload.object_size or 0
             found, expected = runner.verify(), content.tail_digest(size, job.size, job.seed)
         elif workload.is_upload:
-            stage.place.delete(job.keys[-1])  # it may be another client's
+            stage.place.delete(job.keys[0])  # it may be another client's
             runner.round()
-            found = stage.place.digest(job.keys[-1])
+            found = stage.place.digest(job.keys[0])
             expected = content.digest(job.size, job.seed)
         else:
             found, expected = runner.verify(), content.digest(job.size, job.seed)

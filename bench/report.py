@@ -117,7 +117,7 @@ def _ratio(
     name: str, own: Result, other: Result, column: Column, demanded: float | None, *, least: bool
 ) -> str:
     ratio = own.median(column.value) / max(other.median(column.value), 1e-9)
-    line = f"  s3native: {ratio:.2f} x the {name.replace('of the', 'of the')} ({column.heading})"
+    line = f"  s3native: {ratio:.2f} x the {name} ({column.heading})"
     if demanded is None:
         return line
     met = ratio >= demanded if least else ratio <= demanded

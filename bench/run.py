@@ -16,7 +16,7 @@ from jobs import make_job, verifier
 from loops import LoopProgram
 from report import render, to_json
 from s3native.bench.clients import is_installed
-from s3native.bench.place import available_memory
+from s3native.bench.memory import available_memory
 from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import environment, last_line
 from s3native.bench.runner import Course, Result, Row, Runner, measure, start_client

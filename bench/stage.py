@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from programs import BuildError
 from s3native.bench import content
-from s3native.bench.place import Place, data_folder, embedded
+from s3native.bench.memory import data_folder
+from s3native.bench.place import Place, embedded
 from s3native.bench.protocol import Target
 from s3native.testing import ProgramNotFoundError, ServerStartError
 from servers import ListServer, NginxServer, SinkServer

@@ -18,8 +18,10 @@ def main(report_path: str) -> None:
     if report.failures:
         sys.exit("the report has failures:\n" + "\n".join(report.failures))
     readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
+    before, begin, rest = readme.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"{readme} has no place for them")
     made = report.environment["made"].partition("T")[0]
     figures = "\n".join(
         [

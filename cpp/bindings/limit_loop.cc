@@ -18,15 +18,14 @@ namespace {
 // The request's head, whether it sends, whether the response has a body; offset, size in memory.
 using Request = std::tuple<std::string, bool, bool, uint64_t, uint64_t>;
 
-std::unique_ptr<LimitLoop> Make(const std::string& host, uint16_t port, bool tls, bool verify_ssl,
+std::unique_ptr<LimitLoop> Make(const std::string& host, uint16_t port, bool tls,
                                 const std::string& ca_bundle, unsigned threads,
                                 const std::vector<Request>& given) {
   std::vector<LimitRequest> requests;
   requests.reserve(given.size());
   for (const auto& [head, sends, has_body, offset, size] : given)
     requests.push_back({head, sends, has_body, offset, size});
-  return Unwrap(
-      LimitLoop::Create({host, port, tls, verify_ssl, ca_bundle}, threads, std::move(requests)));
+  return Unwrap(LimitLoop::Create({host, port, tls, ca_bundle}, threads, std::move(requests)));
 }
 
 py::tuple Run(LimitLoop& loop) {
@@ -43,8 +42,7 @@ py::tuple Run(LimitLoop& loop) {
 void BindLimitLoop(py::module_& module) {
   using namespace pybind11::literals;  // NOLINT(google-build-using-namespace): pybind11's own idiom
   py::class_<LimitLoop>(module, "LimitLoop")
-      .def(py::init(&Make), "host"_a, "port"_a, "tls"_a, "verify_ssl"_a, "ca_bundle"_a, "threads"_a,
-           "requests"_a)
+      .def(py::init(&Make), "host"_a, "port"_a, "tls"_a, "ca_bundle"_a, "threads"_a, "requests"_a)
       .def("run", &Run);
 }
 

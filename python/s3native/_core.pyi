@@ -177,7 +177,6 @@ class LimitLoop:
         host: str,
         port: int,
         tls: bool,
-        verify_ssl: bool,
         ca_bundle: str,
         threads: int,
         requests: list[tuple[bytes, bool, bool, int, int]],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,9 +66,7 @@ def test_the_suite_has_every_workload_beside_its_limit(
 ) -> None:
     here = place(server, client, bucket)
     told: list[tuple[str, str, str]] = []
-    report = suite.run(
-        ALL, ["s3native"], SETTINGS, nullcontext(here), lambda *what: told.append(what)
-    )
+    report = suite.run(ALL, ["s3native"], SETTINGS, here, lambda *what: told.append(what))
     assert report.failures == []
     for measured in report.measured:
         for result in measured.results:
@@ -131,7 +128,7 @@ def test_clients_speak_tls(name: str, tls_server: MinioServer) -> None:
     with s3native.Client(**tls_server.client_options()) as client:
         client.create_bucket(f"tls-{name}")
         here = place(tls_server, client, f"tls-{name}")
-        report = suite.run(chosen, [name], settings, nullcontext(here), lambda *_: None)
+        report = suite.run(chosen, [name], settings, here, lambda *_: None)
         assert report.failures == []
         assert all(result.is_good for each in report.measured for result in each.results)
         here.clear()
@@ -142,7 +139,7 @@ def test_a_round_may_last(server: MinioServer, client: s3native.Client, bucket: 
     here = place(server, client, bucket)
     chosen = [each for each in ALL if each.name in ("small-get", "head", "mixed", "list")]
     settings = Settings("none", repeat=1, warmup=0, duration_s=0.4)
-    report = suite.run(chosen, ["s3native"], settings, nullcontext(here), lambda *_: None)
+    report = suite.run(chosen, ["s3native"], settings, here, lambda *_: None)
     assert report.failures == []
     for measured in report.measured:
         for result in measured.results:
@@ -169,9 +166,7 @@ def test_training_keeps_an_accelerator_busy(
         objects=3,
         options={"batch_size": 10, "compute_s": 0.002, "epochs": 1, "record_size": 10_000},
     )
-    report = suite.run(
-        [objects, records], ["s3native", "pyarrow"], SETTINGS, nullcontext(here), lambda *_: None
-    )
+    report = suite.run([objects, records], ["s3native", "pyarrow"], SETTINGS, here, lambda *_: None)
     assert report.failures == []
     for result in report.measured[0].results:
         assert [sample.count for sample in result.rounds] == [12, 12]
@@ -188,7 +183,7 @@ def test_wrong_content_is_a_failure(
     (get,) = (each for each in ALL if each.name == "get")
     keys = here.keys(get, SETTINGS.seed)
     client.put(here.target.url(keys[0]), bytes(get.size))
-    report = suite.run([get], ["s3native"], SETTINGS, nullcontext(here), lambda *_: None)
+    report = suite.run([get], ["s3native"], SETTINGS, here, lambda *_: None)
     (failure,) = report.failures
     assert "wrong content" in failure
 

@@ -81,7 +81,7 @@ def test_a_table_of_small_objects_is_in_calls_with_their_latencies() -> None:
 
 
 def test_training_is_in_the_accelerators_time() -> None:
-    row = Result("s3native", "s3native", rounds=rounds(2.0, 2.0, accelerator_s=1.0))
+    row = Result("s3native", "s3native", rounds=rounds(2.5, 2.5, accelerator_s=1.0, training_s=2.0))
     own = cells(figures.table(Measured(WORKLOADS["train-unet3d"], [row])), 0)
     assert own["accelerator %"] == "50"
     assert own["per core"] == "5.0"  # a second of it for 0.2 of a core
@@ -161,7 +161,10 @@ def test_reports_are_as_their_schema_says_and_come_back(name: str, tmp_path: Pat
     assert cells(before, 1) == cells(after, 1)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1}', "\x00", '{"schema": 99}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": 1}', "\x00", '{"schema": 99}', '{"schema": 1, "workloads": [1]}'],
+)
 def test_what_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text(text)
@@ -189,6 +192,12 @@ def test_changes_are_noise_where_the_rounds_overlap() -> None:
         assert rate.worse_percent == (pytest.approx(47.6, abs=0.1) if slower else 0)
 
 
+def test_two_rounds_tell_nothing() -> None:
+    before = report("get", [Result("s3native", "s3native", rounds=rounds(1.0, 1.1))])
+    after = report("get", [Result("s3native", "s3native", rounds=rounds(9.0, 9.1, 9.2))])
+    assert all(change.is_noise for change in compare.changes(before, after))
+
+
 def test_only_what_both_have_is_compared() -> None:
     before, after = report("get", ROWS), report("get", ROWS[1:])
     assert {change.client for change in compare.changes(before, after)} == {"boto3"}
@@ -206,3 +215,5 @@ def test_differences_of_machine_and_sizes_are_told() -> None:
     assert compare.differences(before, before) == []
     told = compare.differences(before, after)
     assert [line.split(":")[0] for line in told] == ["cpus", "repeat", "get"]
+    other = replace(before, measured=[Measured(WORKLOADS["get"], [replace(ROWS[0], version="9")])])
+    assert compare.differences(before, other) == ["s3native: 1 before, 9 after"]

@@ -25,7 +25,7 @@ def loop(
     bundle = str(transport.client.get("ca_bundle", ""))
     tls = where.scheme == "https"
     return _core.LimitLoop(
-        str(where.hostname), int(where.port or 0), tls, True, bundle, threads, requests
+        str(where.hostname), int(where.port or 0), tls, bundle, threads, requests
     )
 
 
@@ -36,7 +36,7 @@ def test_ranges_arrive_by_several_connections(transport: Transport) -> None:
         for _ in range(2):
             seconds, latencies, statuses = limit.run()
             assert statuses == [206] * 100
-            assert 0 < min(latencies) <= sum(latencies)
+            assert min(latencies) > 0
             assert max(latencies) <= seconds * 1e6
         assert len({request.connection for request in server.requests}) <= 4
         spans = sorted(request.span or (0, 0) for request in server.requests)
@@ -130,7 +130,7 @@ def test_nobody_there() -> None:
 
 def test_a_ca_bundle_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(ValueError, match="/nowhere"):
-        _core.LimitLoop("127.0.0.1", 1, True, True, "/nowhere", 1, [])
+        _core.LimitLoop("127.0.0.1", 1, True, "/nowhere", 1, [])
 
 
 def test_an_unknown_authority_is_not_trusted(transport: Transport) -> None:

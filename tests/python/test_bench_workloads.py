@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from s3native.bench.results import Settings
 from s3native.bench.suite import data_size, estimate
 from s3native.bench.workloads import MIB, PRESETS, WORKLOADS, chosen, human
 
@@ -56,11 +57,18 @@ def test_a_read_larger_than_its_object_makes_the_object_larger() -> None:
 def test_an_estimate_has_every_round_of_every_row() -> None:
     (get,) = chosen(("get",), PRESETS["quick"], size=16 * MIB)
     # Two clients and the limit, four rounds each; two looks at the content; the object itself.
-    told = estimate([get], 2, repeat=3, warmup=1)
+    told = estimate([get], 2, Settings("quick", repeat=3, warmup=1))
     assert told.moved_bytes == (3 * 4 + 2 + 1) * 16 * MIB
     assert told.requests == (3 * 4 + 2) * 2 + 1
     assert told.rounds == 9
     assert str(told) == "0.3 GB in about 29 requests"
+
+
+def test_requests_are_of_parts_that_are_read() -> None:
+    assert WORKLOADS["get"].requests() == 128
+    assert WORKLOADS["get"].requests(64 * MIB) == 16
+    assert WORKLOADS["train-resnet50"].requests() == 8 * 18  # shards of 143 MB
+    assert WORKLOADS["train-unet3d"].requests() == 14 * 18 * 2  # twice
 
 
 def test_what_the_server_holds() -> None:

@@ -34,7 +34,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plots = [f"--plot={folder / 'report.svg'}"]
     done = Command({})(
         *("bench", "get", "small-put", "--clients", "s3native,boto3", "--count", "12"),
-        *(*TINY, *outputs, *plots),
+        *(*TINY, "--repeat", "3", *outputs, *plots),
     )
     (folder / "out").write_text(done.out)
     (folder / "err").write_text(done.err)
@@ -43,8 +43,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_server_is_its_own(written: Path) -> None:
     told = (written / "err").read_text()
-    # Three rows of two rounds, two that are verified, and the objects: twelve, in each of both.
-    assert told.startswith("s3native, boto3 move 0.2 GB in about 204 requests, a MinIO on this ")
+    # Three rows of three rounds, two that are verified, twelve objects each, in both; and those.
+    assert told.startswith("s3native, boto3 move 0.3 GB in about 276 requests: a MinIO on this ")
     out = (written / "out").read_text()
     assert "MinIO on this machine" in out
     for text in ("GET of 12 x 1 MiB, into memory", "share of limit", "s3native", "boto3", "limit"):
@@ -58,7 +58,7 @@ def test_the_json_is_as_its_schema_says(written: Path) -> None:
     assert [client["label"] for client in get["clients"]] == ["s3native", "boto3", "limit"]
     for client in (*get["clients"], *put["clients"]):
         assert client["error"] == ""
-        assert [sample["moved_bytes"] for sample in client["samples"]] == [12 << 20] * 2
+        assert [sample["moved_bytes"] for sample in client["samples"]] == [12 << 20] * 3
         assert all(sample["user_s"] + sample["system_s"] > 0 for sample in client["samples"])
     assert [client["verified"] for client in put["clients"]] == [True, True, False]
     assert [client["samples"][0]["retries"] for client in get["clients"]] == [0, 0, None]
@@ -183,15 +183,18 @@ def test_a_server_that_fails_shows_in_the_rows(tmp_path: Path) -> None:
     assert report["workloads"][0]["clients"][1]["samples"][0]["errors"] == 3
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workload", ["get", "list"])  # in its rounds, and while data is made
 def test_an_interrupt_ends_it_and_removes_what_was_made(
-    server: MinioServer, client: s3native.Client, bucket: str
+    number: int, workload: str, server: MinioServer, client: s3native.Client, bucket: str
 ) -> None:
     url = f"s3://{bucket}/"
     started = Command(server.environment()).start(
-        "bench", "get", "--url", url, "--size", "1MiB", "--duration", "60", "--clients", "s3native"
+        *("bench", workload, "--url", url, "--duration", "60", "--clients", "s3native"),
+        *(("--size", "1MiB") if workload == "get" else ()),
     )
     assert eventually(lambda: any(page.objects for page in client.list(url)), 20)
-    started.send_signal(signal.SIGINT)
+    started.send_signal(number)
     started.communicate(timeout=20)
     assert started.returncode == 130
     assert not any(page.objects for page in client.list(url))
@@ -208,11 +211,24 @@ def test_an_interrupt_ends_it_and_removes_what_was_made(
         (["get", "--repeat", "0"], "range"),
         (["get", "--url", "bucket"], "is no URL"),
         (["get", "--plot", "x.gif"], "ends with .png or .svg"),
+        (["get", "--json", "/nowhere/x"], "there is no folder /nowhere"),
         (["compare", "/nowhere", "/nowhere"], "does not exist"),
     ],
 )
 def test_wrong_use(run: Command, arguments: list[str], told: str) -> None:
     assert told in run("bench", *arguments, code=2).err
+
+
+def test_a_server_that_cannot_be_started_is_said() -> None:
+    done = Command({"S3NATIVE_MINIO": "/nowhere"})("bench", "get", *TINY, code=1)
+    assert "Error: S3NATIVE_MINIO=/nowhere is not a program" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_users_own_credentials_are_not_those_of_the_embedded_server() -> None:
+    mine = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "y"}
+    clients = "s3native,boto3,obstore,s3dlio,s5cmd"
+    Command(mine)("bench", "get", "--embedded", "--clients", clients, *TINY)
 
 
 def test_help_is_of_what_runs(run: Command) -> None:

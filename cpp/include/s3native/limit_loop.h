@@ -17,7 +17,6 @@ struct LimitTarget {
   std::string host;
   uint16_t port = 0;
   bool tls = false;
-  bool verify_ssl = true;
   std::string ca_bundle{};  // empty: what this machine trusts
 };
 

@@ -123,7 +123,7 @@ class Connection {
     for (;;) {
       const TlsStatus status = step();
       if (status != TlsStatus::kWouldBlock) return status == TlsStatus::kDone;
-      const short events = POLLIN | (tls_->IsSending() ? POLLOUT : 0);
+      const short events = tls_->IsSending() ? POLLOUT : POLLIN;
       pollfd waiting{socket_, events, 0};
       if (poll(&waiting, 1, kStallSeconds * 1000) <= 0) return false;
     }
@@ -280,7 +280,6 @@ Result<std::unique_ptr<LimitLoop>> LimitLoop::Create(LimitTarget target, unsigne
   if (target.tls) {
     crt::Allocator();  // which initialises TLS
     Config config;
-    config.verify_ssl = target.verify_ssl;
     config.ca_bundle = target.ca_bundle;
     Result<std::shared_ptr<crt::TlsSettings>> made = crt::TlsSettings::Create(config);
     if (!made.ok()) return std::move(made).error();

@@ -10,6 +10,9 @@ from s3native.bench.protocol import LIMIT
 from s3native.bench.results import Measured, Report
 from s3native.bench.runner import Result
 
+_LEAST_ROUNDS = 3
+"""Fewer tell nothing."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -21,7 +24,7 @@ class Change:
     before: float
     after: float
     more_is_better: bool
-    is_noise: bool  # the rounds of both overlap
+    is_noise: bool  # the rounds of both overlap, or are too few
 
     @property
     def ratio(self) -> float:
@@ -69,6 +72,8 @@ def _of_client(measured: Measured, first: Result, second: Result) -> Iterator[Ch
 
 def _overlap(figure: Figure, first: Result, second: Result) -> bool:
     one, other = samples(figure, first), samples(figure, second)
+    if min(len(one), len(other)) < _LEAST_ROUNDS:
+        return True
     return min(one) <= max(other) and min(other) <= max(one)
 
 
@@ -85,7 +90,19 @@ def differences(before: Report, after: Report) -> list[str]:
         other = others.get(each.workload.name)
         if other is not None:
             told += _differ(each.workload.name, each.workload.described, other.described)
+    versions, later = _versions(before), _versions(after)
+    for client in versions.keys() & later.keys():
+        told += _differ(client, versions[client], later[client])
     return told
+
+
+def _versions(report: Report) -> dict[str, str]:
+    return {
+        result.label: result.version
+        for each in report.measured
+        for result in each.results
+        if result.version
+    }
 
 
 def _differ(name: str, one: object, other: object) -> Sequence[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from hdrh.histogram import HdrHistogram
 
 from s3native.bench import latency
 from s3native.bench.protocol import LIMIT, Round
@@ -69,11 +72,16 @@ def text_of(figure: Figure, result: Result) -> str:
 
 def percentiles(result: Result, percents: Sequence[float]) -> list[float]:
     """Return a row's latencies in microseconds, over all its rounds; empty if it has none."""
-    measured = [each for sample in result.rounds for each in sample.latencies_us]
-    if not measured:
+    histogram = _histogram(result, len(result.rounds))
+    if histogram is None:
         return []
-    histogram = latency.histogram(measured)
     return [latency.percentile_us(histogram, percent) for percent in percents]
+
+
+@lru_cache(maxsize=256)
+def _histogram(result: Result, _rounds: int) -> HdrHistogram | None:
+    measured = [each for sample in result.rounds for each in sample.latencies_us]
+    return latency.histogram(measured) if measured else None
 
 
 def samples(figure: Figure, result: Result) -> list[float]:
@@ -116,7 +124,9 @@ def _rate_and_cost(workload: Workload) -> tuple[Figure, Figure, str]:
     per_gb = _median("CPU s/GB", 3, lambda sample: sample.cpu_s * 1e9 / sample.moved_bytes)
     if workload.operation.startswith("train"):
         return (
-            _median(_UTILISATION, 0, lambda s: min(s.accelerator_s / s.seconds, 1) * 100),
+            _median(
+                _UTILISATION, 0, lambda s: min(s.accelerator_s / max(s.training_s, 1e-9), 1) * 100
+            ),
             per_gb,
             "training",
         )

@@ -1,7 +1,7 @@
 """The least that a job's requests can cost: its bytes moved by `_core.LimitLoop`, and no client.
 
-The requests are those that parallel clients make: ranges of 8 MiB of large objects, parts of as
-much, which are objects of their own here. Where a server wants signatures they are in the URLs,
+The requests are those that parallel clients make: ranges of large objects, and parts, which are
+objects of their own here. Where a server wants signatures they are in the URLs,
 made before.
 """
 
@@ -16,8 +16,8 @@ from s3native.bench.clients import Client
 from s3native.bench.clients.s3native import make_engine_client
 from s3native.bench.operations import Done, Operation, again, mixed_calls, random_offsets
 from s3native.bench.protocol import Job
+from s3native.bench.workloads import PART_SIZE
 
-_PART_SIZE = 8 << 20
 _CONNECTIONS = 4
 """For large objects; more were slower on machines of 2 to 16 cores."""
 
@@ -50,7 +50,7 @@ class Limit(Operation):
         requests = [self._request(call) for call in calls]
         host, port, tls = self._urls.where(calls[0].key)
         bundle = self.job.target.ca_bundle or ""
-        return _core.LimitLoop(host, port, tls, True, bundle, min(threads, len(calls)), requests)
+        return _core.LimitLoop(host, port, tls, bundle, min(threads, len(calls)), requests)
 
     def _request(self, call: _Call) -> tuple[bytes, bool, bool, int, int]:
         lines = [f"{call.method} {self._urls.path(call)} HTTP/1.1", f"Host: {self._urls.host}"]
@@ -151,17 +151,20 @@ def _calls(job: Job) -> Iterator[list[_Call]]:
     else:
         sizes = {"get": job.size, "put": job.size}
         yield [
-            _Call(verb.upper(), key, 0, sizes.get(verb, 0), of_part=False)
-            for verb, key in mixed_calls(job)
+            _Call(
+                verb.upper(), key, 0, sizes.get(verb, 0), number % job.in_flight * job.size, False
+            )
+            for number, (verb, key) in enumerate(mixed_calls(job))
         ]
 
 
 def _parts(job: Job, method: str, key: str, place: int) -> Iterator[_Call]:
     """An object's ranges, or its parts as objects."""
-    if job.size <= _PART_SIZE:
+    part_size = job.part_size or PART_SIZE
+    if job.size <= part_size:
         yield _Call(method, key, 0, job.size, place * job.size, of_part=False)
         return
-    for start in range(0, job.size, _PART_SIZE):
-        size = min(_PART_SIZE, job.size - start)
-        name = key if method == "GET" else f"{key}.part-{start // _PART_SIZE}"
+    for start in range(0, job.size, part_size):
+        size = min(part_size, job.size - start)
+        name = key if method == "GET" else f"{key}.part-{start // part_size}"
         yield _Call(method, name, start, size, place * job.size + start)

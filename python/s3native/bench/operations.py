@@ -38,12 +38,14 @@ class Done:
     errors: int = 0
     first_error: str = ""
     accelerator_s: float = 0.0
+    training_s: float = 0.0
     seconds: float = 0.0
 
     def fail(self, error: Exception) -> None:
         """Count an error."""
         self.errors += 1
-        self.first_error = self.first_error or f"{type(error).__name__}: {error}"
+        told = str(error).strip().partition("\n")[0]
+        self.first_error = self.first_error or f"{type(error).__name__}: {told}"
 
     def add(self, other: Done) -> None:
         """Add what another thread did."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import os
 import secrets
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import s3native
 from s3native.bench import content
+from s3native.bench.memory import data_folder
 from s3native.bench.protocol import Target
 from s3native.bench.workloads import Workload
 from s3native.testing import MINIO, MinioServer, ProgramNotFoundError
+from s3native.transfer.places import S3Place
 from s3native.transfer.threads import map_in_threads
 
-_SHARED_MEMORY = Path("/dev/shm")
-_SPARE_BYTES = 2 << 30
 _UPLOADS_AT_ONCE = 16
 _LARGE = 8 << 20
 
@@ -71,12 +68,15 @@ class Place:
         self._client.delete(self.target.url(key))
 
     def clear(self) -> None:
-        """Remove everything below the prefix, uploads that were not completed as well."""
+        """Remove all below the prefix, uploads that were not completed as well; raises S3Error."""
         url = self.target.url(self.prefix)
+        failed = []
         for page in self._client.list(url):
-            if failed := self._client.delete_many([info.url for info in page.objects]):
-                raise failed[0][1]
-        self._client.abort_stale_uploads(url, older_than=datetime.timedelta(0))
+            failed += self._client.delete_many([info.url for info in page.objects])
+        # Whatever the server's clock says.
+        self._client.abort_stale_uploads(url, older_than=datetime.timedelta(days=-1))
+        if failed:
+            raise failed[0][1]
 
 
 @contextlib.contextmanager
@@ -103,20 +103,19 @@ def embedded(data_size: int, *, tls: bool) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def at(url: str, client: s3native.Client) -> Iterator[Place]:
-    """A prefix of its own below `url`; what is made there is removed, whatever happens."""
+def at(where: S3Place, client: s3native.Client) -> Iterator[Place]:
+    """A prefix of its own below another; what is made there is removed, whatever happens."""
     config = client.config
-    bucket, key = s3native._core.parse_url(url)
-    folder = key if not key or key.endswith("/") else key + "/"
+    own = where.below(f"s3native-bench-{secrets.token_hex(4)}/")
     target = Target(
         own_endpoint(client),
-        bucket,
+        own.bucket,
         anonymous=config.credentials == "anonymous",
         ca_bundle=config.ca_bundle or None,
         region=config.region,
+        profile=config.profile if config.sources["profile"] == "argument" else None,
     )
-    prefix = f"{folder}s3native-bench-{secrets.token_hex(4)}/"
-    place = Place(client, target, prefix, own_endpoint(client) or f"Amazon S3, {config.region}")
+    place = Place(client, target, own.key, own_endpoint(client) or f"Amazon S3, {config.region}")
     try:
         yield place
     finally:
@@ -127,20 +126,3 @@ def own_endpoint(client: s3native.Client) -> str | None:
     """Return the endpoint that was configured, if one was."""
     config = client.config
     return None if config.sources["custom_endpoint"] == "default" else str(config.endpoint)
-
-
-def data_folder(size: int) -> str | None:
-    """Return shared memory when ``size`` bytes fit with room to spare, else None: the disk."""
-    if not _SHARED_MEMORY.is_dir():
-        return None
-    room = min(available_memory(), shutil.disk_usage(_SHARED_MEMORY).free)
-    return str(_SHARED_MEMORY) if room > 2 * size + _SPARE_BYTES else None
-
-
-def available_memory() -> int:
-    """Return the bytes of memory that can be used without swapping."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

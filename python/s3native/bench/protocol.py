@@ -20,8 +20,9 @@ class Target:
     endpoint: str | None
     bucket: str
     access_key: str | None = None
-    secret_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
     anonymous: bool = False
+    profile: str | None = None  # that was asked for, whatever the environment says
     ca_bundle: str | None = None
     region: str = "us-east-1"
 
@@ -65,7 +66,8 @@ class Round:
     """One timed round in the client's process: CPU is that of all its threads, and its children's.
 
     ``latencies_us`` has the calls that moved one object or range; ``retries`` is None where the
-    client does not tell; ``accelerator_s`` is how long emulated accelerators computed.
+    client does not tell; ``accelerator_s`` is how long an emulated accelerator computed, of the
+    ``training_s`` since its first batch was there.
     """
 
     seconds: float
@@ -79,6 +81,7 @@ class Round:
     errors: int = 0
     first_error: str = ""
     accelerator_s: float = 0.0
+    training_s: float = 0.0
     latencies_us: list[float] = field(default_factory=list)
 
     @property

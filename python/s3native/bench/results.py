@@ -14,7 +14,7 @@ from typing import Any
 
 import s3native
 from s3native.bench import latency
-from s3native.bench.protocol import Round
+from s3native.bench.protocol import LIMIT, Round
 from s3native.bench.runner import Result
 from s3native.bench.workloads import Workload
 
@@ -52,12 +52,12 @@ class Report:
 
     @property
     def failures(self) -> list[str]:
-        """A line for each row that failed."""
+        """A line for each client that failed."""
         return [
             f"{each.workload.name}: {result.label}: {last_line(result.error)}"
             for each in self.measured
             for result in each.results
-            if result.error
+            if result.error and result.client != LIMIT
         ]
 
 
@@ -148,7 +148,9 @@ def read(path: Path) -> Report:
         measured = [_measured(each) for each in values["workloads"]]
         settings = Settings(**values["settings"])
         return Report(values["environment"], values["server"], settings, measured)
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ReportError:
+        raise
+    except Exception as error:  # of whatever is wrong with it
         raise ReportError(f"{path} is no report of s3native bench: {error!r}") from None
 
 

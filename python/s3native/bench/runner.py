@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
-from s3native.bench.protocol import LIMIT, Job, Round
+from s3native.bench.memory import data_folder
+from s3native.bench.protocol import LIMIT, Job, Round, Target
 
 _START = Path(__file__).with_name("_start_worker.py")
 _ANSWER_SECONDS = 900.0
@@ -38,7 +41,7 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)
 class Result:
     """What one row showed. `error` tells why it failed, `cannot` why it was left out."""
 
@@ -90,7 +93,10 @@ class ClientProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            env=_environment(job.target),
+            start_new_session=True,  # which ends as a whole, with the programs it runs
         )
+        self._patience_s = _ANSWER_SECONDS + job.duration_s
         self.version = self.how = ""
         self._tell("setup", job.to_json())
 
@@ -109,7 +115,8 @@ class ClientProcess:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
         self._errors.close()
 
@@ -125,8 +132,8 @@ class ClientProcess:
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], _ANSWER_SECONDS)[0]:
-            raise ClientError(f"no answer in {_ANSWER_SECONDS:.0f} s")
+        if not select.select([self._process.stdout], [], [], self._patience_s)[0]:
+            raise ClientError(f"no answer in {self._patience_s:.0f} s")
         line = self._process.stdout.readline()
         if not line:
             raise ClientError(f"ended with {self._process.wait()}: {self._last_words()}")
@@ -140,6 +147,17 @@ class ClientProcess:
     def _last_words(self) -> str:
         self._errors.seek(0)
         return self._errors.read()[-_LAST_WORDS_BYTES:].decode(errors="replace")
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """Return this process's variables, less those that say something else than the target."""
+    who = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    if target.profile:
+        kept = {name: value for name, value in os.environ.items() if name not in who}
+        return {**kept, "AWS_PROFILE": target.profile}
+    if target.access_key or target.anonymous:
+        return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_"))}
+    return dict(os.environ)
 
 
 def start_client(row: Row, job: Job) -> Runner:
@@ -166,17 +184,20 @@ class Course:
 
 def measure(rows: Sequence[Row], job: Job, course: Course) -> list[Result]:
     """Measure every row; a client's failure stays in its result."""
-    with tempfile.TemporaryDirectory(prefix="s3native-bench-", dir=_fast_folder()) as scratch:
+    folder = data_folder(2 * job.size * len(job.keys))
+    with tempfile.TemporaryDirectory(prefix="s3native-bench-", dir=folder) as scratch:
         job = replace(job, scratch=scratch)
         runs = [_Run(row, job, course) for row in rows]
         try:
             if course.keep:  # all at once: half the time on two CPUs
                 for run in runs:
                     run.start()
+                for run in runs:
+                    run.attempt(run.get_ready)
             for number in range(course.repeat):
                 first = number % len(runs)
                 for run in [*runs[first:], *runs[:first]]:
-                    run.round()
+                    run.attempt(run.round)
         finally:
             for run in runs:
                 run.close()
@@ -192,7 +213,7 @@ class _Run:
         self._job = replace(job, options=job.options | row.options)
         self._course = course
         self._runner: Runner | None = None
-        self._is_ready = False
+        self._is_ready = self._is_warm = False
 
     def start(self) -> Runner:
         """Start its process unless it runs."""
@@ -200,55 +221,61 @@ class _Run:
             self._runner = self._course.start(self._row, self._job)
         return self._runner
 
-    def round(self) -> None:
-        """Do a timed round, and whatever comes before and after the first one."""
+    def attempt(self, step: Callable[[], None]) -> None:
+        """Do a step, if none before has failed."""
         if self.result.error or self.result.cannot:
             return
         try:
-            self._round()
+            step()
         except CannotError as error:
             self.result.cannot = str(error)
         except (ClientError, OSError) as error:
             self.result.error = str(error)
-        if self.result.error or self.result.cannot or not self._course.keep:
+        if self.result.error or self.result.cannot:
+            self._tell("failed" if self.result.error else "cannot")
             self.close()
-        self._tell("failed" if self.result.error else "done")
 
     def close(self) -> None:
         """End its process."""
         if self._runner is not None:
             self._runner.close()
-        self._runner, self._is_ready = None, False
+        self._runner, self._is_ready, self._is_warm = None, False, False
 
-    def _round(self) -> None:
+    def get_ready(self) -> None:
+        """Wait until its client is set up, and warm it up."""
         runner = self.start()
+        self._tell("starts")
+        runner.ready()
+        self._is_ready = True
+        self.result.version, self.result.how = runner.version, runner.how
+
+    def round(self) -> None:
+        """Do a timed round, and whatever comes before and after the first one."""
         if not self._is_ready:
-            self._tell("starts")
-            runner.ready()
-            self._is_ready = True
-            self.result.version, self.result.how = runner.version, runner.how
+            self.get_ready()
+        if not self._is_warm:
             for _ in range(self._course.warmup):
-                self._tell("warms up")
-                _check(runner.round())
-        self._tell(f"round {len(self.result.rounds) + 1} of {self._course.repeat}")
-        done = runner.round()
+                self._do("warms up")
+            self._is_warm = True
+        done = self._do(f"round {len(self.result.rounds) + 1} of {self._course.repeat}")
         self.result.rounds.append(done)
-        _check(done)
         if not self.result.verified and self._row.client != LIMIT:
             self._tell("is verified")
-            self._course.verify(self._job, runner)
+            self._course.verify(self._job, self.start())
             self.result.verified = True
+        self._tell("done")
+        if not self._course.keep:
+            self.close()
+
+    def _do(self, what: str) -> Round:
+        """Do a round; one with errors is kept for them."""
+        self._tell(what)
+        done = self.start().round()
+        if done.errors:
+            self.result.rounds.append(done)
+            calls = f"{done.errors} of {done.errors + done.count} calls failed"
+            raise ClientError(f"{calls}: {done.first_error}")
+        return done
 
     def _tell(self, what: str) -> None:
         self._course.tell(self._row.label, what)
-
-
-def _check(done: Round) -> None:
-    if done.errors:
-        calls = f"{done.errors} of {done.errors + done.count} calls failed"
-        raise ClientError(f"{calls}: {done.first_error}")
-
-
-def _fast_folder() -> str | None:
-    shared_memory = Path("/dev/shm")
-    return str(shared_memory) if shared_memory.is_dir() else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from s3native.bench import content
 from s3native.bench.limit import has_limit
-from s3native.bench.place import Place, available_memory
+from s3native.bench.memory import available_memory
+from s3native.bench.place import Place
 from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import Measured, Report, Settings, environment
 from s3native.bench.runner import ClientError, Course, Row, Runner, measure
@@ -31,15 +31,15 @@ class Estimate:
         return amount.replace(",", " ")
 
 
-def estimate(workloads: Sequence[Workload], clients: int, *, repeat: int, warmup: int) -> Estimate:
-    """Add up what the workloads will move with so many clients."""
+def estimate(workloads: Sequence[Workload], clients: int, settings: Settings) -> Estimate:
+    """Add up what the workloads will move with so many clients, each object once a round."""
     moved = requests = rounds = 0
     for workload in workloads:
         rows = clients + has_limit(workload.operation)
-        each = rows * (repeat + warmup) + clients
+        each = rows * (settings.repeat + settings.warmup) + clients
         moved += each * workload.moved_bytes + workload.stored_objects * workload.stored_size
-        requests += each * workload.requests + workload.stored_objects
-        rounds += rows * repeat
+        requests += each * workload.requests(settings.part_size) + workload.stored_objects
+        rounds += rows * settings.repeat
     return Estimate(moved, requests, rounds)
 
 
@@ -56,17 +56,16 @@ def run(
     workloads: Sequence[Workload],
     clients: Sequence[str],
     settings: Settings,
-    place: AbstractContextManager[Place],
+    place: Place,
     tell: Tell,
 ) -> Report:
     """Measure all; a client's failures stay in its results."""
+    machine = environment()  # its load is that of others
     measured = []
-    with place as here:
-        for workload in workloads:
-            tell(workload.name, "", "data is made")
-            measured.append(_measure(workload, clients, settings, here, tell))
-        server = here.server
-    return Report(environment(), server, settings, measured)
+    for workload in workloads:
+        tell(workload.name, "", "data is made")
+        measured.append(_measure(workload, clients, settings, place, tell))
+    return Report(machine, place.server, settings, measured)
 
 
 def _measure(
@@ -117,9 +116,9 @@ def verify(workload: Workload, place: Place, job: Job, runner: Runner) -> None:
     if workload.downloads:
         found, expected = runner.verify(), _expected(workload, job.seed)
     else:
-        place.delete(job.keys[-1])  # it may be another client's
+        place.delete(job.keys[0])  # it may be another client's
         runner.round()
-        found, expected = place.digest(job.keys[-1]), content.digest(job.size, job.seed)
+        found, expected = place.digest(job.keys[0]), content.digest(job.size, job.seed)
     if found != expected:
         raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
 

@@ -91,6 +91,7 @@ def _measure(operation: Operation) -> Round:
         errors=done.errors,
         first_error=done.first_error,
         accelerator_s=done.accelerator_s,
+        training_s=done.training_s,
         latencies_us=[round(each, 1) for each in done.latencies_us],
     )
 

@@ -74,12 +74,15 @@ class Workload:
             return self.stored_size * self.stored_objects * int(self.options["epochs"])
         return self.size * self.count * (2 if self.operation == "checkpoint" else 1)
 
-    @property
-    def requests(self) -> int:
+    def requests(self, part_size: int | None = None) -> int:
         """Requests that a round makes, about."""
         if self.operation == "list":
             return -(-self.count // 1000)
-        each = max(1, -(-self.size // PART_SIZE))
+        part_size = part_size or PART_SIZE
+        if self.operation.startswith("train"):
+            parts = max(1, -(-self.stored_size // part_size))
+            return parts * self.stored_objects * int(self.options["epochs"])
+        each = max(1, -(-self.size // part_size))
         return self.count * each * (2 if self.operation == "checkpoint" else 1)
 
     def changed(self, **given: Any) -> Workload:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +17,12 @@ import s3native
 from s3native.bench.clients import NAMES, is_installed
 from s3native.bench.workloads import PRESETS, WORKLOADS, Preset, chosen
 from s3native.cli import common
+from s3native.testing import ProgramNotFoundError, ServerStartError
 from s3native.transfer.places import S3Place
 
 if TYPE_CHECKING:
     from s3native.bench.results import Report
+    from s3native.bench.suite import Estimate
 
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3}
 _EXTRA = "pip install 's3native[bench]'"
@@ -118,6 +120,9 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
     preset: Preset = PRESETS[options["preset"]]
     url: S3Place | None = options["url"]
     _check_place(client, url, options)
+    for path in (options[name] for name in ("json_file", "plot", "html", "markdown")):
+        if path and not path.parent.is_dir():
+            raise click.UsageError(f"{path}: there is no folder {path.parent}")
     if options["plot"] and options["plot"].suffix not in (".png", ".svg"):
         raise click.UsageError(f"--plot {options['plot']}: the name ends with .png or .svg")
     given = {name: options[name] for name in ("size", "count", "concurrency")}
@@ -133,25 +138,34 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
         part_size=options["part_size"],
         seed=options["seed"],
     )
-    planned = suite.estimate(
-        workloads, len(clients), repeat=settings.repeat, warmup=settings.warmup
-    )
+    planned = suite.estimate(workloads, len(clients), settings)
     if not options["quiet"]:
-        where = url.url if url else "a MinIO on this machine"
-        more = "" if not settings.duration_s else f", or what is moved in {settings.duration_s:g} s"
-        told = f"{planned} a round or so{more}" if more else str(planned)
-        print(f"{', '.join(clients)} move {told}, {where}", file=sys.stderr, flush=True)
+        _announce(clients, planned, settings.duration_s, url)
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.default_int_handler)  # what was made is removed
     if url:
-        here = place.at(url.url, client)
+        where = place.at(url, client)
     else:
-        here = place.embedded(suite.data_size(workloads), tls=options["tls"])
-    with _display(planned.rounds, quiet=options["quiet"]) as tell:
-        report = suite.run(workloads, clients, settings, here, tell)
-    _give(report, options)
+        where = place.embedded(suite.data_size(workloads), tls=options["tls"])
+    try:
+        with where as here:
+            with _display(planned.rounds, quiet=options["quiet"]) as tell:
+                report = suite.run(workloads, clients, settings, here, tell)
+            _give(report, options)  # before anything can go wrong with removing
+    except (ProgramNotFoundError, ServerStartError) as error:
+        raise click.ClickException(str(error)) from None
     if report.failures:
         for failure in report.failures:
             print(f"s3native: {failure}", file=sys.stderr)
         raise click.exceptions.Exit(1)
+
+
+def _announce(
+    clients: list[str], planned: Estimate, duration_s: float, url: S3Place | None
+) -> None:
+    rounds = f", in rounds of {duration_s:g} s as often as they can" if duration_s else ""
+    where = url.url if url else "a MinIO on this machine"
+    print(f"{', '.join(clients)} move {planned}{rounds}: {where}", file=sys.stderr, flush=True)
 
 
 @command.command("compare")
@@ -206,8 +220,6 @@ def _check_place(client: s3native.Client, url: S3Place | None, options: dict[str
         raise click.UsageError("--url goes neither with --embedded nor with --tls")
     if not config.verify_ssl:
         raise click.UsageError("other clients check certificates: --ca-bundle FILE says which")
-    if config.profile != "default":
-        os.environ["AWS_PROFILE"] = config.profile  # where other clients look
 
 
 @contextlib.contextmanager
@@ -232,7 +244,7 @@ def _display(rounds: int, *, quiet: bool) -> Iterator[Callable[[str, str, str], 
         def tell(workload: str, client: str, what: str) -> None:
             if not client and not console.is_terminal:
                 print(f"  {workload}", file=sys.stderr, flush=True)
-            done = what in ("done", "failed")
+            done = what in ("done", "failed", "cannot")
             told = f"{workload}: {client} {what}"
             progress.update(line, advance=int(done), description=f"{told:40.40}")
 
@@ -240,11 +252,9 @@ def _display(rounds: int, *, quiet: bool) -> Iterator[Callable[[str, str, str], 
 
 
 def _give(report: Report, options: dict[str, Any]) -> None:
-    """Print and write what was asked for."""
+    """Write and print what was asked for."""
     from s3native.bench import results, tables
 
-    if not options["quiet"]:
-        tables.show(report, tables.make_console())
     if options["json_file"]:
         results.write(report, options["json_file"])
     if options["markdown"]:
@@ -256,3 +266,5 @@ def _give(report: Report, options: dict[str, Any]) -> None:
             pictures.write(report, options["plot"])
         if options["html"]:
             page.write(report, options["html"])
+    if not options["quiet"]:
+        tables.show(report, tables.make_console())

@@ -34,8 +34,13 @@ def map_in_threads(work: Callable[[Item], Value], items: Iterable[Item], count: 
     threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException as error:  # an interrupt
+        errors.append(error)
+        for thread in threads:
+            thread.join()
     if errors:
         raise errors[0]
     return [results[number] for number in range(len(results))]

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,13 +37,9 @@ _PROGRAMS = {"s5cmd"}
 
 def is_installed(name: str) -> bool:
     """Whether a client can be measured here."""
-    find = find_program if name in _PROGRAMS else importlib.util.find_spec
-    return find(name) is not None
-
-
-def find_program(name: str) -> str | None:
-    """Return a program from PATH, or from beside this Python, where pip puts it."""
-    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if name in _PROGRAMS and shutil.which(name):
+        return True
+    return importlib.util.find_spec(name) is not None
 
 
 class Client:

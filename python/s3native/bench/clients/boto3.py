@@ -52,6 +52,12 @@ class _ArrayFile(io.RawIOBase):
         self._position += len(data)
         return len(data)
 
+    def read(self, size: int = -1) -> bytes:
+        end = len(self._view) if size < 0 else self._position + size
+        part = bytes(self._view[self._position : end])
+        self._position += len(part)
+        return part
+
     def readinto(self, destination: Any) -> int:
         part = self._view[self._position : self._position + len(destination)]
         destination[: len(part)] = part
@@ -66,7 +72,7 @@ class Boto3Client(Client):
 
     def __init__(self, job: Job) -> None:
         target = job.target
-        config: dict[str, Any] = {"max_pool_connections": max(10, job.in_flight)}
+        config: dict[str, Any] = {"max_pool_connections": 10 * job.in_flight}
         if target.endpoint:
             config["s3"] = {"addressing_style": "path"}
         if target.anonymous:

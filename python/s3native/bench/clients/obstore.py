@@ -40,8 +40,12 @@ class ObstoreClient(Client):
         if target.access_key and target.secret_key:
             config["access_key_id"] = target.access_key
             config["secret_access_key"] = target.secret_key
-        if target.anonymous:
+        elif target.anonymous:
             config["skip_signature"] = True
+        else:  # it does not look into profiles by itself
+            from obstore.auth.boto3 import Boto3CredentialProvider
+
+            config["credential_provider"] = Boto3CredentialProvider()
         self._part_size = job.part_size or _PART_SIZE
         self._store: Any = S3Store(target.bucket, client_options=options, **config)
         self._loops = threading.local()

@@ -65,7 +65,7 @@ class S3dlioClient(Client):
                 visit(places[url], memoryview(data))
 
     def put_many(self, keys: list[str], in_flight: int, data: Any) -> None:
-        items = [(self._target.url(key), bytes(data)) for key in keys]
+        items = [(self._target.url(key), data) for key in keys]
         self._s3dlio.put_many(items, max_in_flight=in_flight)
 
     def list_all(self, prefix: str) -> int:

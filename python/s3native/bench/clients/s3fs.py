@@ -20,6 +20,9 @@ class S3fsClient(Client):
 
     def __init__(self, job: Job) -> None:
         target = job.target
+        config: dict[str, Any] = {"max_pool_connections": max(10, job.in_flight)}
+        if target.endpoint:
+            config["s3"] = {"addressing_style": "path"}
         self._bucket = target.bucket
         self._fs = s3fs.S3FileSystem(
             anon=target.anonymous,
@@ -28,7 +31,7 @@ class S3fsClient(Client):
             endpoint_url=target.endpoint,
             use_listings_cache=False,
             client_kwargs={"region_name": target.region, "verify": target.ca_bundle},
-            config_kwargs={"s3": {"addressing_style": "path"}} if target.endpoint else {},
+            config_kwargs=config,
         )
 
     def get(self, key: str) -> Any:

@@ -27,7 +27,10 @@ class S3torchconnectorClient(Client):
             "AWS_CA_BUNDLE": target.ca_bundle,
         }
         os.environ.update({name: value for name, value in variables.items() if value})
-        config = S3ClientConfig(unsigned=target.anonymous, force_path_style=bool(target.endpoint))
+        parts = {"part_size": job.part_size} if job.part_size else {}
+        config = S3ClientConfig(
+            unsigned=target.anonymous, force_path_style=bool(target.endpoint), **parts
+        )
         self._files = S3Checkpoint(target.region, target.endpoint, s3client_config=config)
 
     def get(self, key: str) -> Any:

