@@ -248,9 +248,9 @@ PRESETS = {
         {
             "get": {"size": 64 * MIB},
             "put": {"size": 32 * MIB},
-            "small-get": {"count": 300},
-            "small-put": {"count": 150},
-            "random-read": {"count": 200, "object_size": 64 * MIB},
+            "small-get": {"count": 240},
+            "small-put": {"count": 120},
+            "random-read": {"count": 150, "object_size": 64 * MIB},
         },
         repeat=3,
         warmup=1,
