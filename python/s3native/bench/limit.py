@@ -1,8 +1,7 @@
 """The least that a job's requests can cost: its bytes moved by `_core.LimitLoop`, and no client.
 
 The requests are those that parallel clients make: ranges of large objects, and parts, which are
-objects of their own here. Where a server wants signatures they are in the URLs,
-made before.
+objects of their own here. Where a server wants signatures they are in the URLs, made before.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ from urllib.parse import SplitResult, quote, urlsplit
 from s3native import _core
 from s3native.bench.clients import Client
 from s3native.bench.clients.s3native import make_engine_client
-from s3native.bench.operations import Done, Operation, again, mixed_calls, random_offsets
+from s3native.bench.operations import mixed_calls, random_offsets
 from s3native.bench.protocol import Job
+from s3native.bench.rounds import Done, Operation, again
 from s3native.bench.workloads import PART_SIZE
 
 _CONNECTIONS = 4
-"""For large objects; more were slower on machines of 2 to 16 cores."""
+"""For large objects, at least."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,8 @@ class Limit(Operation):
         self._urls = _Urls(job)
         bulk = job.operation in _BULK
         threads = max(_CONNECTIONS, job.in_flight) if bulk else job.in_flight
-        self._passes = [
-            (calls, self._loop(calls, threads)) for calls in _calls(job)
-        ]  # one after the other
+        # One after the other.
+        self._passes = [(calls, self._loop(calls, threads)) for calls in _calls(job)]
 
     def _loop(self, calls: list[_Call], threads: int) -> _core.LimitLoop:
         requests = [self._request(call) for call in calls]

@@ -5,131 +5,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from s3native.bench import content
 from s3native.bench.clients import Client
 from s3native.bench.protocol import Job
+from s3native.bench.rounds import CannotError, Done, Operation, again, checked, each
 
 MIX = {"get": 45, "head": 30, "put": 15, "delete": 10}
 """Percent of each in "mixed": the default of MinIO's benchmark, warp."""
-
-_MOST_ERRORS = 3
-"""A round ends after so many: retries of a server that fails take long."""
-
-Item = TypeVar("Item")
-
-
-@dataclass
-class Done:
-    """What one round moved; `seconds` is 0 unless the operation has a clock of its own."""
-
-    moved_bytes: int = 0
-    count: int = 0
-    latencies_us: list[float] = field(default_factory=list)
-    errors: int = 0
-    first_error: str = ""
-    accelerator_s: float = 0.0
-    training_s: float = 0.0
-    seconds: float = 0.0
-
-    def fail(self, error: Exception) -> None:
-        """Count an error."""
-        self.errors += 1
-        told = str(error).strip().partition("\n")[0]
-        self.first_error = self.first_error or f"{type(error).__name__}: {told}"
-
-    def add(self, other: Done) -> None:
-        """Add what another thread did."""
-        self.moved_bytes += other.moved_bytes
-        self.count += other.count
-        self.latencies_us += other.latencies_us
-        self.errors += other.errors
-        self.first_error = self.first_error or other.first_error
-        self.seconds += other.seconds
-
-
-def each(job: Job, items: Sequence[Item], call: Callable[[int, Item], int]) -> Done:
-    """Call a function for each item, by `in_flight` threads, or again and again for `duration_s`.
-
-    It gets the thread's number and the item, and returns bytes. Each call is timed.
-    """
-    threads = max(1, min(job.in_flight, len(items)))
-    ends = time.perf_counter() + job.duration_s if job.duration_s else float("inf")
-    rest = itertools.cycle(items) if job.duration_s else iter(items)
-    failed = threading.Semaphore(_MOST_ERRORS)
-
-    def work(number: int) -> Done:
-        done = Done()
-        for item in rest:
-            start = time.perf_counter()
-            if start > ends or failed._value == 0:
-                break
-            try:
-                done.moved_bytes += call(number, item)
-            except Exception as error:  # told in the report
-                failed.acquire(blocking=False)
-                done.fail(error)
-                continue
-            done.latencies_us.append((time.perf_counter() - start) * 1e6)
-            done.count += 1
-        return done
-
-    if threads == 1:
-        return work(0)
-    total = Done()
-    with ThreadPoolExecutor(threads) as pool:
-        for done in pool.map(work, range(threads)):
-            total.add(done)
-    return total
-
-
-def again(job: Job, run: Callable[[], Done]) -> Done:
-    """Do something once, or again and again for `duration_s`; an error ends it."""
-    ends = time.perf_counter() + job.duration_s
-    total = Done()
-    while True:
-        try:
-            total.add(run())
-        except Exception as error:  # told in the report
-            total.fail(error)
-            return total
-        if time.perf_counter() >= ends:
-            return total
-
-
-class CannotError(Exception):
-    """A client has no such operation, or it cannot be done here."""
-
-
-class Operation:
-    """One way to use a client. `run` is timed; `prepare` comes before each run, untimed."""
-
-    needs: ClassVar[tuple[str, ...]] = ()
-    """The client's methods that it uses."""
-
-    def __init__(self, client: Client, job: Job) -> None:
-        self.client = client
-        self.job = job
-
-    def prepare(self) -> None:
-        """Undo what the last run left."""
-
-    def run(self) -> Done:
-        """Move the job's keys."""
-        raise NotImplementedError
-
-    def digest(self) -> str:
-        """Return the SHA-256 of what arrives; empty for what brings nothing."""
-        return ""
 
 
 class GetInto(Operation):
@@ -171,7 +59,7 @@ class Get(Operation):
         data = self.client.get(key)
         if len(self.job.keys) == 1:
             self._last = data
-        return _checked(memoryview(data).nbytes, self.job.size)
+        return checked(memoryview(data).nbytes, self.job.size)
 
     def digest(self) -> str:
         return hashlib.sha256(self.client.get(self.job.keys[0])).hexdigest()
@@ -210,7 +98,7 @@ class GetMany(Operation):
             done.count += 1
 
         self.client.get_many(self.job.keys, self.job.in_flight, visit)
-        _checked(done.moved_bytes, self.job.size * len(self.job.keys))
+        checked(done.moved_bytes, self.job.size * len(self.job.keys))
         return done
 
     def digest(self) -> str:
@@ -251,7 +139,7 @@ class ReadFiles(Operation):
     def _read(self, _thread: int, key: str) -> int:
         as_view = self.job.options.get("as_view")
         with self.client.open_reader(key) as file:
-            return _checked(len(file.readview() if as_view else file.read()), self.job.size)
+            return checked(len(file.readview() if as_view else file.read()), self.job.size)
 
     def digest(self) -> str:
         with self.client.open_reader(self.job.keys[0]) as file:
@@ -267,7 +155,7 @@ class ReadFile(Operation):
         return each(self.job, self.job.keys, self._read)
 
     def _read(self, _thread: int, key: str) -> int:
-        return _checked(sum(len(piece) for piece in self._pieces(key)), self.job.size)
+        return checked(sum(len(piece) for piece in self._pieces(key)), self.job.size)
 
     def digest(self) -> str:
         digest = hashlib.sha256()
@@ -315,7 +203,7 @@ class List(Operation):
 
     def _list(self) -> Done:
         found = self.client.list_all(self.job.options["prefix"])
-        return Done(0, _checked(found, self.job.options["count"]))
+        return Done(0, checked(found, self.job.options["count"]))
 
 
 class Head(Operation):
@@ -327,7 +215,7 @@ class Head(Operation):
         return each(self.job, self.job.keys, self._head)
 
     def _head(self, _thread: int, key: str) -> int:
-        _checked(self.client.head(key), self.job.size)
+        checked(self.client.head(key), self.job.size)
         return 0
 
 
@@ -379,10 +267,10 @@ class Mixed(Operation):
     def _call(self, _thread: int, what: tuple[str, str]) -> int:
         verb, key = what
         if verb == "head":
-            _checked(self.client.head(key), self.job.size)
+            checked(self.client.head(key), self.job.size)
             return 0
         if verb == "get":
-            return _checked(memoryview(self.client.get(key)).nbytes, self.job.size)
+            return checked(memoryview(self.client.get(key)).nbytes, self.job.size)
         if verb == "delete" and self._there:
             self.client.delete(self._there.popleft())
             return 0
@@ -440,9 +328,3 @@ class Checkpoint(Operation):
         for name in self._state:
             digest.update(loaded[name].numpy().data)
         return digest.hexdigest()
-
-
-def _checked(found: int, expected: int) -> int:
-    if found != expected:
-        raise ValueError(f"{found} instead of {expected}")
-    return found

@@ -242,7 +242,7 @@ class _Run:
         self._runner, self._is_ready, self._is_warm = None, False, False
 
     def get_ready(self) -> None:
-        """Wait until its client is set up, and warm it up."""
+        """Wait until its client is set up."""
         runner = self.start()
         self._tell("starts")
         runner.ready()

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from s3native.bench.operations import Done, Operation
+from s3native.bench.rounds import Done, Operation
 
 _TICK_S = 0.1
 

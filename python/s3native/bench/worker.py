@@ -22,8 +22,8 @@ from typing import Any
 
 from s3native.bench import operations, training
 from s3native.bench.clients import Client
-from s3native.bench.operations import CannotError, Operation
 from s3native.bench.protocol import LIMIT, Job, Round
+from s3native.bench.rounds import CannotError, Operation
 
 # What a client does for a job: the first of these that it can.
 _OPERATIONS: dict[str, tuple[type[Operation], ...]] = {

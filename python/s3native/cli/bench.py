@@ -141,8 +141,9 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
     planned = suite.estimate(workloads, len(clients), settings)
     if not options["quiet"]:
         _announce(clients, planned, settings.duration_s, url)
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.default_int_handler)  # what was made is removed
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # and not ignored, as by nohup
+            signal.signal(number, signal.default_int_handler)  # so that what was made is removed
     if url:
         where = place.at(url, client)
     else:
