@@ -83,13 +83,13 @@ int OpenSocket(const LimitTarget& target) {
 }
 
 // One thread's connection: opened when it is first needed, or is no longer usable.
-class Connection {
+class LimitConnection {
  public:
-  Connection(const LimitTarget& target, std::shared_ptr<TlsSettings> tls)
+  LimitConnection(const LimitTarget& target, std::shared_ptr<TlsSettings> tls)
       : target_(target), settings_(std::move(tls)), scratch_(kScratchSize) {}
-  ~Connection() { Close(); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ~LimitConnection() { Close(); }
+  LimitConnection(const LimitConnection&) = delete;
+  LimitConnection& operator=(const LimitConnection&) = delete;
 
   // The response's status, or 0.
   int Do(const LimitRequest& request, char* memory) {
@@ -232,20 +232,20 @@ uint64_t MemorySize(const std::vector<LimitRequest>& requests) {
   return size;
 }
 
-class Loop : public LimitLoop {
+class BlockingLoop : public LimitLoop {
  public:
-  Loop(LimitTarget target, std::shared_ptr<TlsSettings> tls, unsigned threads,
-       std::vector<LimitRequest> requests)
+  BlockingLoop(LimitTarget target, std::shared_ptr<TlsSettings> tls, unsigned threads,
+               std::vector<LimitRequest> requests)
       : target_(std::move(target)), requests_(std::move(requests)), memory_(MemorySize(requests_)) {
     for (unsigned i = 0; i < std::max(threads, 1U); ++i)
-      connections_.push_back(std::make_unique<Connection>(target_, tls));
+      connections_.push_back(std::make_unique<LimitConnection>(target_, tls));
   }
 
   LimitRound Run() override {
     LimitRound round{0, std::vector<double>(requests_.size()), std::vector<int>(requests_.size())};
     if (memory_.data() == nullptr) return round;
     std::atomic<size_t> next{0};
-    const auto work = [&](Connection* connection) {
+    const auto work = [&](LimitConnection* connection) {
       for (size_t i = next++; i < requests_.size(); i = next++) {
         const Clock::time_point start = Clock::now();
         round.statuses[i] = connection->Do(requests_[i], memory_.data());
@@ -266,7 +266,7 @@ class Loop : public LimitLoop {
   const LimitTarget target_;
   const std::vector<LimitRequest> requests_;
   const WarmMemory memory_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<LimitConnection>> connections_;
 };
 
 }  // namespace
@@ -285,8 +285,8 @@ Result<std::unique_ptr<LimitLoop>> LimitLoop::Create(LimitTarget target, unsigne
     if (!made.ok()) return std::move(made).error();
     tls = std::move(made).value();
   }
-  return std::unique_ptr<LimitLoop>(
-      std::make_unique<crt::Loop>(std::move(target), std::move(tls), threads, std::move(requests)));
+  return std::unique_ptr<LimitLoop>(std::make_unique<crt::BlockingLoop>(
+      std::move(target), std::move(tls), threads, std::move(requests)));
 }
 
 }  // namespace s3native
