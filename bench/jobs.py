@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from s3native.bench import content
 from s3native.bench.protocol import Job
 from s3native.bench.runner import ClientError, Runner
+from s3native.bench.suite import check_download, check_upload
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -50,17 +50,9 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
             if received < sent:
                 raise ClientError(f"only {received} of {sent} bytes reached the server")
             return
-        if workload.operation == "random_read":
-            size = workload.object_size or 0
-            found, expected = runner.verify(), content.tail_digest(size, job.size, job.seed)
-        elif workload.is_upload:
-            stage.place.delete(job.keys[0])  # it may be another client's
-            runner.round()
-            found = stage.place.digest(job.keys[0])
-            expected = content.digest(job.size, job.seed)
+        if workload.is_upload:
+            check_upload(job, runner, stage.place)
         else:
-            found, expected = runner.verify(), content.digest(job.size, job.seed)
-        if found != expected:
-            raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
+            check_download(job, runner)
 
     return verify

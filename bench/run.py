@@ -16,10 +16,9 @@ from jobs import make_job, verifier
 from loops import LoopProgram
 from report import render, to_json
 from s3native.bench.clients import is_installed
-from s3native.bench.memory import available_memory
 from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import environment, last_line
-from s3native.bench.runner import Course, Result, Row, Runner, measure, start_client
+from s3native.bench.runner import Course, Result, Row, Runner, fit_together, measure, start_client
 from stage import STAGE_ERRORS, Stage
 from workloads import FULL, QUICK, S3NATIVE, Entry, Workload
 
@@ -54,16 +53,16 @@ def main() -> int:
 
 def _measure(workload: Workload, stage: Stage) -> list[Result]:
     entries = [entry for entry in workload.entries if _is_here(entry)]
-    memory = len(entries) * 2 * workload.size
+    job = make_job(workload, stage)
     course = Course(
         workload.rounds,
         0 if workload.fresh_process else 1,
-        keep=not workload.fresh_process and memory < available_memory() // 2,
+        keep=not workload.fresh_process and fit_together(entries, job),
         verify=verifier(workload, stage),
         tell=lambda _label, _what: None,
         start=_start,
     )
-    return measure(entries, make_job(workload, stage), course)
+    return measure(entries, job, course)
 
 
 def _is_here(entry: Entry) -> bool:

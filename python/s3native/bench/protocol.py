@@ -26,6 +26,17 @@ class Target:
     ca_bundle: str | None = None
     region: str = "us-east-1"
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that say it, but for the endpoint, to clients that read those."""
+        nobody = "unsigned" if self.anonymous else None
+        variables = {
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key or nobody,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key or nobody,
+            "AWS_CA_BUNDLE": self.ca_bundle,
+        }
+        return {name: value for name, value in variables.items() if value}
+
     def url(self, key: str) -> str:
         """Return the object's s3:// URL."""
         return f"s3://{self.bucket}/{key}"

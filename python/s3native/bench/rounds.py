@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,18 +55,18 @@ def each(job: Job, items: Sequence[Item], call: Callable[[int, Item], int]) -> D
     threads = max(1, min(job.in_flight, len(items)))
     ends = time.perf_counter() + job.duration_s if job.duration_s else float("inf")
     rest = itertools.cycle(items) if job.duration_s else iter(items)
-    failed = threading.Semaphore(_MOST_ERRORS)
+    failures: list[Exception] = []
 
     def work(number: int) -> Done:
         done = Done()
         for item in rest:
             start = time.perf_counter()
-            if start > ends or failed._value == 0:
+            if start > ends or len(failures) >= _MOST_ERRORS:
                 break
             try:
                 done.moved_bytes += call(number, item)
             except Exception as error:  # told in the report
-                failed.acquire(blocking=False)
+                failures.append(error)
                 done.fail(error)
                 continue
             done.latencies_us.append((time.perf_counter() - start) * 1e6)

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
-from s3native.bench.memory import data_folder
+from s3native.bench.memory import available_memory, data_folder
 from s3native.bench.protocol import LIMIT, Job, Round, Target
 
 _START = Path(__file__).with_name("_start_worker.py")
@@ -180,6 +180,11 @@ class Course:
     verify: Callable[[Job, Runner], None]
     tell: Callable[[str, str], None]
     start: Callable[[Row, Job], Runner] = start_client
+
+
+def fit_together(rows: Sequence[Row], job: Job) -> bool:
+    """Whether the objects that all rows hold at once, twice, leave half of the memory free."""
+    return len(rows) * 2 * job.size * job.in_flight < available_memory() // 2
 
 
 def measure(rows: Sequence[Row], job: Job, course: Course) -> list[Result]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from s3native.bench import content
 from s3native.bench.limit import has_limit
-from s3native.bench.memory import available_memory
 from s3native.bench.place import Place
 from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import Measured, Report, Settings, environment
-from s3native.bench.runner import ClientError, Course, Row, Runner, measure
+from s3native.bench.runner import ClientError, Course, Row, Runner, fit_together, measure
 from s3native.bench.workloads import Workload
 
 Tell = Callable[[str, str, str], None]  # of which workload, to which client what is being done
@@ -74,15 +73,15 @@ def _measure(
     rows = [Row(client, client) for client in clients]
     if has_limit(workload.operation):
         rows.append(Row(LIMIT, LIMIT))
-    memory = len(rows) * 2 * workload.size * workload.concurrency
+    job = make_job(workload, settings, place)
     course = Course(
         settings.repeat,
         settings.warmup,
-        keep=memory < available_memory() // 2,
+        keep=fit_together(rows, job),
         verify=lambda job, runner: verify(workload, place, job, runner),
         tell=lambda client, what: tell(workload.name, client, what),
     )
-    return Measured(workload, measure(rows, make_job(workload, settings, place), course))
+    return Measured(workload, measure(rows, job, course))
 
 
 def make_job(workload: Workload, settings: Settings, place: Place) -> Job:
@@ -109,23 +108,35 @@ def make_job(workload: Workload, settings: Settings, place: Place) -> Job:
     )
 
 
+def check_download(job: Job, runner: Runner) -> None:
+    """Compare what a client gets; raises ClientError."""
+    stored_size = int(job.options["object_size"])
+    if job.operation == "random_read":
+        expected = content.tail_digest(stored_size, job.size, job.seed)
+    elif job.operation == "checkpoint":
+        expected = content.digest(job.size // 4 * 4, job.seed)
+    else:
+        expected = content.digest(stored_size, job.seed)
+    _compare(runner.verify(), expected)
+
+
+def check_upload(job: Job, runner: Runner, place: Place) -> None:
+    """Compare what a client puts; raises ClientError."""
+    place.delete(job.keys[0])  # it may be another client's
+    runner.round()
+    _compare(place.digest(job.keys[0]), content.digest(job.size, job.seed))
+
+
+def _compare(found: str, expected: str) -> None:
+    if found != expected:
+        raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
+
+
 def verify(workload: Workload, place: Place, job: Job, runner: Runner) -> None:
     """Compare what a client gets, or what it put; raises ClientError."""
     if workload.operation in _NOT_VERIFIED:
         return  # every answer was looked at
     if workload.downloads:
-        found, expected = runner.verify(), _expected(workload, job.seed)
+        check_download(job, runner)
     else:
-        place.delete(job.keys[0])  # it may be another client's
-        runner.round()
-        found, expected = place.digest(job.keys[0]), content.digest(job.size, job.seed)
-    if found != expected:
-        raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
-
-
-def _expected(workload: Workload, seed: int) -> str:
-    if workload.operation == "random_read":
-        return content.tail_digest(workload.stored_size, workload.size, seed)
-    if workload.operation == "checkpoint":
-        return content.digest(workload.size // 4 * 4, seed)
-    return content.digest(workload.stored_size, seed)
+        check_upload(job, runner, place)

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from s3native.bench.rounds import Done, Operation
 
@@ -88,13 +89,15 @@ class TrainRecords(_Training):
     needs = ("open_reader",)
 
     def _samples(self, key: str) -> Iterator[int]:
-        with self.client.open_reader(key) as file:
-            while record := file.read(int(self.job.options["record_size"])):
-                yield len(record)
+        return (len(record) for record in self._records(key))
 
     def digest(self) -> str:
         digest = hashlib.sha256()
-        with self.client.open_reader(self.job.keys[0]) as file:
-            while record := file.read(int(self.job.options["record_size"])):
-                digest.update(record)
+        for record in self._records(self.job.keys[0]):
+            digest.update(record)
         return digest.hexdigest()
+
+    def _records(self, key: str) -> Iterator[Any]:
+        with self.client.open_reader(key) as file:
+            while record := file.read(int(self.job.options["record_size"])):
+                yield record

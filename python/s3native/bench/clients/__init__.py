@@ -7,9 +7,11 @@ skipped there. A new client is a new module, and its name in `NAMES`.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +42,19 @@ def is_installed(name: str) -> bool:
     if name in _PROGRAMS and shutil.which(name):
         return True
     return importlib.util.find_spec(name) is not None
+
+
+class ThreadLoops:
+    """An event loop for each thread, for clients whose calls are coroutines."""
+
+    def __init__(self) -> None:
+        self._loops = threading.local()
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run it to its end, in this thread's loop."""
+        if not hasattr(self._loops, "of_thread"):
+            self._loops.of_thread = asyncio.new_event_loop()
+        self._loops.of_thread.run_until_complete(coroutine)
 
 
 class Client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.store import S3Store
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import Client, ThreadLoops
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Array, ReadRange
@@ -48,7 +47,7 @@ class ObstoreClient(Client):
             config["credential_provider"] = Boto3CredentialProvider()
         self._part_size = job.part_size or _PART_SIZE
         self._store: Any = S3Store(target.bucket, client_options=options, **config)
-        self._loops = threading.local()
+        self._loops = ThreadLoops()
 
     def get_into(self, key: str, array: Array) -> None:
         view = array.data
@@ -66,9 +65,7 @@ class ObstoreClient(Client):
         async def run() -> None:
             await asyncio.gather(*(take() for _ in range(_PARTS_IN_FLIGHT)))
 
-        if not hasattr(self._loops, "of_thread"):
-            self._loops.of_thread = asyncio.new_event_loop()
-        self._loops.of_thread.run_until_complete(run())
+        self._loops.run(run())
 
     def get(self, key: str) -> Any:
         return memoryview(obstore.get(self._store, key).bytes())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import Client, ThreadLoops
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Array, ReadRange, Visit
@@ -24,21 +22,15 @@ class S3dlioClient(Client):
 
     def __init__(self, job: Job) -> None:
         target = job.target
-        nobody = "unsigned" if target.anonymous else None
-        variables = {
-            "AWS_ENDPOINT_URL": target.endpoint,
-            "AWS_REGION": target.region,
-            "AWS_ACCESS_KEY_ID": target.access_key or nobody,
-            "AWS_SECRET_ACCESS_KEY": target.secret_key or nobody,
-            "AWS_CA_BUNDLE": target.ca_bundle,
-        }
-        os.environ.update({name: value for name, value in variables.items() if value})
+        os.environ.update(target.environment())
+        if target.endpoint:
+            os.environ["AWS_ENDPOINT_URL"] = target.endpoint
         import s3dlio
 
         self._s3dlio: Any = s3dlio
         self._target = target
         self._size, self._memory_limit = job.size, job.memory_limit or 1 << 30
-        self._loops = threading.local()
+        self._loops = ThreadLoops()
 
     def get_into(self, key: str, array: Array) -> None:
         async def get() -> None:
@@ -46,9 +38,7 @@ class S3dlioClient(Client):
                 self._target.url(key), array, expected_len=array.nbytes
             )
 
-        if not hasattr(self._loops, "of_thread"):
-            self._loops.of_thread = asyncio.new_event_loop()
-        self._loops.of_thread.run_until_complete(get())
+        self._loops.run(get())
 
     def get(self, key: str) -> Any:
         return self._s3dlio.get(self._target.url(key))

@@ -21,12 +21,7 @@ class S3torchconnectorClient(Client):
 
     def __init__(self, job: Job) -> None:
         self._target = target = job.target
-        variables = {
-            "AWS_ACCESS_KEY_ID": target.access_key,
-            "AWS_SECRET_ACCESS_KEY": target.secret_key,
-            "AWS_CA_BUNDLE": target.ca_bundle,
-        }
-        os.environ.update({name: value for name, value in variables.items() if value})
+        os.environ.update(target.environment())
         parts = {"part_size": job.part_size} if job.part_size else {}
         config = S3ClientConfig(
             unsigned=target.anonymous, force_path_style=bool(target.endpoint), **parts

@@ -26,14 +26,7 @@ class S5cmdClient(Client):
 
     def __init__(self, job: Job) -> None:
         target = job.target
-        nobody = "unsigned" if target.anonymous else None
-        variables = {
-            "AWS_REGION": target.region,
-            "AWS_ACCESS_KEY_ID": target.access_key or nobody,
-            "AWS_SECRET_ACCESS_KEY": target.secret_key or nobody,
-            "AWS_CA_BUNDLE": target.ca_bundle,
-        }
-        self._environment = os.environ | {name: text for name, text in variables.items() if text}
+        self._environment = os.environ | target.environment()
         self._program = _program()
         self._command = [self._program]
         if target.endpoint:
