@@ -33,7 +33,12 @@ def make_job(workload: Workload, stage: Stage) -> Job:
         workload.size,
         workload.in_flight,
         memory_limit=workload.memory_limit,
-        options={"object_size": size, "piece": workload.piece, "reads": _LATENCY_READS},
+        options={
+            "object_size": size,
+            "piece": workload.piece,
+            "reads": _LATENCY_READS,
+            "alike": True,
+        },
     )
 
 

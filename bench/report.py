@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from s3native.bench import figures
 from workloads import MIB, S3NATIVE
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ def _p(share: float) -> Callable[[Round], float]:
     return value
 
 
-_GB_S = Column("GB/s", lambda r: r.moved_bytes / r.seconds / 1e9, 2)
-_CPU_S_PER_GB = Column("CPU s/GB", lambda r: r.cpu_s * 1e9 / r.moved_bytes, 3)
-_PER_SECOND = Column("per s", lambda r: r.count / r.seconds, 0)
-_CPU_US = Column("CPU us each", lambda r: r.cpu_s * 1e6 / r.count, 1)
+_GB_S = Column("GB/s", figures.gb_per_s, 2)
+_CPU_S_PER_GB = Column("CPU s/GB", figures.cpu_s_per_gb, 3)
+_PER_SECOND = Column("per s", figures.calls_per_s, 0)
+_CPU_US = Column("CPU us each", figures.cpu_us_each, 1)
 _PEAK_RSS = Column("peak RSS MiB", lambda r: r.peak_rss_bytes / MIB, 0)
 _RSS_GROWTH = Column("RSS growth MiB", lambda r: r.rss_growth_bytes / MIB, 1)
 

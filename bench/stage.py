@@ -56,7 +56,7 @@ class Stage:
         if not missing:
             return
         if store == "minio":
-            self.place.put(missing, size, SEED)
+            self.place.put([(0, key) for key in missing], size, SEED)
         else:
             self._link_files(missing, size)
         self._present.update((store, key) for key in missing)

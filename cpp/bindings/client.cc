@@ -197,11 +197,12 @@ void BindClient(py::module_& module) {
       .def(
           "presign",
           [](const Client& self, const std::string& url, const std::string& method,
-             uint32_t expires) {
-            const S3Url parsed = ObjectUrl(url);
-            return WithoutGil([&] { return self.Presign(parsed, method, expires); });
+             uint32_t expires, std::map<std::string, std::string> query) {
+            const PresignRequest request{Unwrap(ParseS3Url(url)), method, std::move(query),
+                                         expires};
+            return WithoutGil([&] { return self.Presign(request); });
           },
-          "url"_a, "method"_a, "expires"_a);
+          "url"_a, "method"_a, "expires"_a, "query"_a);
   module.def("stats", &Stats);
   module.def("parse_url", [](const std::string& url) {
     const S3Url parsed = Unwrap(ParseS3Url(url));

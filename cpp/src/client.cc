@@ -323,10 +323,9 @@ Result<size_t> Client::AbortStaleUploads(const S3Url& prefix, int64_t older_than
   return aborted;
 }
 
-Result<std::string> Client::Presign(const S3Url& url, const std::string& method,
-                                    uint32_t expires_s) const {
+Result<std::string> Client::Presign(const PresignRequest& request) const {
   if (!presign_) return InvalidArgument("this store cannot presign URLs");
-  return presign_(url, method, expires_s);
+  return presign_(request);
 }
 
 }  // namespace s3native

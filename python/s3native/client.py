@@ -451,9 +451,20 @@ class Client:
         *,
         method: Literal["GET", "PUT", "HEAD", "DELETE"] = "GET",
         expires: int = 3600,
+        query: Mapping[str, str] | None = None,
     ) -> str:
-        """A URL that allows `method` on the object for `expires` seconds without credentials."""
-        return self._engine.presign(url, method, expires)
+        """A URL that allows `method` on the object for `expires` seconds without credentials.
+
+        Args:
+            expires: at most seven days.
+            query: S3's own parameters of the request, by their names in its API, such as
+                {"versionId": ...} or {"response-content-disposition": ...}. With one, the URL may
+                be of a bucket.
+
+        Raises:
+            ValueError: an argument that S3 would refuse. CredentialsError: there are none.
+        """
+        return self._engine.presign(url, method, expires, dict(query or {}))
 
     def stats(self) -> dict[str, int]:
         """Counters of this process: requests, retries, bytes, memory."""

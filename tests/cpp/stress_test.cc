@@ -218,7 +218,7 @@ class ClientWorker : public StressWorker {
   }
 
   void Presign() {
-    const auto url = client_->Presign(AnyObject().url, "GET", 60);
+    const auto url = client_->Presign({AnyObject().url, "GET", {}, 60});
     ASSERT_TRUE(url.ok()) << url.error().message;
     EXPECT_NE(url.value().find("X-Amz-Signature="), std::string::npos);
   }

@@ -75,8 +75,7 @@ def test_the_suite_has_every_workload_beside_its_limit(
                 assert len(result.rounds) == 2
                 for sample in result.rounds:
                     assert_moved(measured.workload, sample)
-        has_limit = measured.results[-1].client == LIMIT
-        assert has_limit is (measured.workload.name != "list")
+        assert measured.results[-1].client == LIMIT
     assert told.count(("get", "s3native", "done")) == 2
     assert ("get", "s3native", "round 2 of 2") in told
     assert ("get", "s3native", "is verified") in told
@@ -186,6 +185,29 @@ def test_wrong_content_is_a_failure(
     report = suite.run([get], ["s3native"], SETTINGS, here, lambda *_: None)
     (failure,) = report.failures
     assert "wrong content" in failure
+
+
+def test_another_objects_content_is_a_failure(
+    server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    here = place(server, client, bucket)
+    (small,) = (each for each in ALL if each.name == "small-get")
+    keys = here.keys(small, SETTINGS.seed)
+    client.copy(here.target.url(keys[1]), here.target.url(keys[2]))
+    report = suite.run([small], ["s3native"], SETTINGS, here, lambda *_: None)
+    (failure,) = report.failures
+    assert "wrong content" in failure
+
+
+def test_many_objects_by_one_call_have_latencies(
+    server: MinioServer, client: s3native.Client, bucket: str
+) -> None:
+    here = place(server, client, bucket)
+    (small,) = (each for each in ALL if each.name == "small-get")
+    report = suite.run([small], ["s3native"], SETTINGS, here, lambda *_: None)
+    sample = report.measured[0].results[0].rounds[0]
+    assert len(sample.latencies_us) == sample.count
+    assert 0 < min(sample.latencies_us) <= max(sample.latencies_us) < sample.seconds * 1e6
 
 
 def test_peers_do_not_load_the_engine(

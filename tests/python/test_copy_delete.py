@@ -143,6 +143,24 @@ def test_presigned_urls(client: s3native.Client, bucket: str, key: str) -> None:
         client.head(url)
 
 
+def test_presigned_urls_with_a_query(client: s3native.Client, bucket: str) -> None:
+    client.put(f"s3://{bucket}/folder/a b", b"data")
+    disposition = 'attachment; filename="a&b=ü+c.txt"'
+    signed = client.presign(
+        f"s3://{bucket}/folder/a b", query={"response-content-disposition": disposition}
+    )
+    with urllib.request.urlopen(signed) as response:
+        assert response.read() == b"data"
+        assert response.headers["Content-Disposition"].encode("latin-1").decode() == disposition
+    listing = client.presign(f"s3://{bucket}", query={"list-type": "2", "prefix": "folder/"})
+    with urllib.request.urlopen(listing) as response:
+        assert b"<Key>folder/a b</Key>" in response.read()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(listing.replace("folder", "f"))
+    assert caught.value.code == 403
+    caught.value.close()
+
+
 def test_presigned_urls_allow_no_more_than_they_say(client: s3native.Client, bucket: str) -> None:
     client.put(f"s3://{bucket}/object", b"data")
     signed = client.presign(f"s3://{bucket}/object")

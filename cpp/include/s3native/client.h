@@ -122,15 +122,13 @@ class Client : public std::enable_shared_from_this<Client> {
   // Aborts pending uploads below `prefix` older than `older_than_ms`; returns how many.
   Result<size_t> AbortStaleUploads(const S3Url& prefix, int64_t older_than_ms,
                                    const CallOptions& call) const;
-  // A URL that allows `method` on the object for `expires_s` seconds (1 to 604 800) without
-  // credentials.
-  Result<std::string> Presign(const S3Url& url, const std::string& method,
-                              uint32_t expires_s) const;
+  // A URL that makes the request for whoever has it.
+  Result<std::string> Presign(const PresignRequest& request) const;
 
  private:
   const Config config_;
   const std::shared_ptr<ObjectStore> store_;
-  std::function<Result<std::string>(const S3Url&, const std::string&, uint32_t)> presign_;
+  std::function<Result<std::string>(const PresignRequest&)> presign_;
   const std::unique_ptr<SizePredictor> predictor_;
 };
 

@@ -65,4 +65,12 @@ struct ObjectInfo {
   std::string checksum_crc64nvme;               // base64, full object; empty if not sent
 };
 
+// A request that is signed, to be sent by somebody else.
+struct PresignRequest {
+  S3Url url;  // of a bucket if there is a query
+  std::string method;
+  std::map<std::string, std::string> query;  // S3's parameters, not encoded
+  uint32_t expires_s = 0;                    // 1 to 604 800
+};
+
 }  // namespace s3native

@@ -10,9 +10,8 @@ Result<Service> MakeService(const Config& config) {
   if (!connection.ok()) return std::move(connection).error();
   Service service;
   service.store = std::make_shared<CrtStore>(connection.value());
-  service.presign = [connection = connection.value()](const S3Url& url, const std::string& method,
-                                                      uint32_t expires_s) {
-    return PresignUrl(*connection, url, method, expires_s);
+  service.presign = [connection = connection.value()](const PresignRequest& request) {
+    return PresignUrl(*connection, request);
   };
   return service;
 }

@@ -13,9 +13,7 @@ namespace s3native::crt {
 
 struct Service {
   std::shared_ptr<ObjectStore> store;
-  std::function<Result<std::string>(const S3Url& url, const std::string& method,
-                                    uint32_t expires_s)>
-      presign;
+  std::function<Result<std::string>(const PresignRequest&)> presign;
 };
 
 Result<Service> MakeService(const Config& config);

@@ -9,6 +9,7 @@
 
 #include "crt/handles.h"
 #include "endpoint.h"
+#include "percent_encoding.h"
 
 namespace s3native::crt {
 namespace {
@@ -32,10 +33,13 @@ void OnSigned(aws_signing_result* result, int error_code, void* user_data) {
 
 }  // namespace
 
-Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
-                               const std::string& method, uint32_t expires_s) {
+Result<std::string> PresignUrl(const Connection& connection, const PresignRequest& request) {
+  const auto& [url, method, query, expires_s] = request;
   if (expires_s == 0 || expires_s > kMaxExpirySeconds) {
     return InvalidArgument("expires must be 1 to 604800 seconds, not " + std::to_string(expires_s));
+  }
+  if (url.key.empty() && query.empty()) {
+    return InvalidArgument(url.ToString() + " names no object: a URL for a bucket needs a query");
   }
   if (method != "GET" && method != "PUT" && method != "HEAD" && method != "DELETE") {
     return InvalidArgument("method must be GET, PUT, HEAD or DELETE, not '" + method + "'");
@@ -43,7 +47,11 @@ Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
   auto current = connection.credentials().Current();
   if (!current.ok()) return std::move(current).error();
   const std::string authority = RequestAuthority(connection.config(), url.bucket);
-  const std::string path = RequestPath(connection.config(), url.bucket, url.key);
+  std::string path = RequestPath(connection.config(), url.bucket, url.key);
+  for (const auto& [name, value] : query) {
+    path += path.find('?') == std::string::npos ? '?' : '&';
+    path += PercentEncode(name, false) + '=' + PercentEncode(value, false);
+  }
   HttpMessage message(aws_http_message_new_request(Allocator()));
   aws_http_message_set_request_method(message.get(), Cursor(method));
   aws_http_message_set_request_path(message.get(), Cursor(path));

@@ -10,7 +10,6 @@
 
 namespace s3native::crt {
 
-Result<std::string> PresignUrl(const Connection& connection, const S3Url& url,
-                               const std::string& method, uint32_t expires_s);
+Result<std::string> PresignUrl(const Connection& connection, const PresignRequest& request);
 
 }  // namespace s3native::crt

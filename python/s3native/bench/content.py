@@ -1,16 +1,19 @@
-"""The bytes of the test objects: random, no two blocks alike, the same in every process."""
+"""The bytes of the test objects: random, no two blocks or objects alike, the same in every process."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+VERIFIED = 64
+"""Of many objects, so many are compared."""
 
 _BLOCK_SIZE = 16 << 20
 
@@ -24,8 +27,8 @@ def blocks(size: int, seed: int) -> Iterator[Array]:
     """Yield the object of ``size`` bytes in blocks of 16 MiB."""
     first = _first_block(seed)
     for number, start in enumerate(range(0, size, _BLOCK_SIZE)):
-        block = np.bitwise_xor(first, np.uint64(number)).view(np.uint8)
-        yield block[: size - start]
+        words = first[: (size - start + 7) // 8]
+        yield np.bitwise_xor(words, np.uint64(number)).view(np.uint8)[: size - start]
 
 
 def array(size: int, seed: int) -> Array:
@@ -38,6 +41,15 @@ def array(size: int, seed: int) -> Array:
     return whole
 
 
+def numbered(whole: Array, number: int) -> Array:
+    """Return what the object with this number has instead; that with number 0 is as it is."""
+    if number == 0:
+        return whole
+    own = whole.copy()
+    own[:8] ^= np.frombuffer(number.to_bytes(8, "little"), np.uint8)[: len(own)]
+    return own
+
+
 @cache
 def digest(size: int, seed: int) -> str:
     """Return the object's SHA-256."""
@@ -45,6 +57,25 @@ def digest(size: int, seed: int) -> str:
     for block in blocks(size, seed):
         total.update(block.data)
     return total.hexdigest()
+
+
+def together(digests: Iterable[str]) -> str:
+    """Return one digest for those of many objects, in order."""
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+@cache
+def digest_of_many(size: int, seed: int, count: int, *, alike: bool = False) -> str:
+    """Return `together` of the first objects, as many as are compared of `count`.
+
+    If they are alike, all have the number 0.
+    """
+    count = min(count, VERIFIED)
+    if alike:
+        return together([digest(size, seed)] * count)
+    whole = array(size, seed)
+    own = (numbered(whole, number).data for number in range(count))
+    return together(hashlib.sha256(data).hexdigest() for data in own)
 
 
 def tail_digest(size: int, tail_size: int, seed: int) -> str:

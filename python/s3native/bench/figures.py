@@ -64,6 +64,26 @@ def table(measured: Measured) -> Table:
     return Table(workload.described, columns, rate, cost, measured.results, unit == "each")
 
 
+def gb_per_s(sample: Round) -> float:
+    """Rate of a round."""
+    return sample.moved_bytes / sample.seconds / 1e9
+
+
+def calls_per_s(sample: Round) -> float:
+    """Rate of a round."""
+    return sample.count / sample.seconds
+
+
+def cpu_s_per_gb(sample: Round) -> float:
+    """Cost of a round."""
+    return sample.cpu_s * 1e9 / sample.moved_bytes
+
+
+def cpu_us_each(sample: Round) -> float:
+    """Cost of a round."""
+    return sample.cpu_s * 1e6 / sample.count
+
+
 def text_of(figure: Figure, result: Result) -> str:
     """Return a figure to read, or a dash."""
     value = figure.value(result)
@@ -113,7 +133,7 @@ def _spread(figure: Figure) -> Figure:
     return Figure("± %", 0, of)
 
 
-_GB_S = _median("GB/s", 2, lambda sample: sample.moved_bytes / sample.seconds / 1e9)
+_GB_S = _median("GB/s", 2, gb_per_s)
 _ACCELERATORS = _median(
     "per core", 1, lambda sample: sample.accelerator_s / max(sample.cpu_s, 1e-9)
 )
@@ -121,7 +141,7 @@ _ACCELERATORS = _median(
 
 
 def _rate_and_cost(workload: Workload) -> tuple[Figure, Figure, str]:
-    per_gb = _median("CPU s/GB", 3, lambda sample: sample.cpu_s * 1e9 / sample.moved_bytes)
+    per_gb = _median("CPU s/GB", 3, cpu_s_per_gb)
     if workload.operation.startswith("train"):
         return (
             _median(
@@ -132,9 +152,9 @@ def _rate_and_cost(workload: Workload) -> tuple[Figure, Figure, str]:
         )
     if workload.size >= MIB and workload.operation != "mixed":
         return _GB_S, per_gb, "bulk"
-    rate = _median("per s", 0, lambda sample: sample.count / sample.seconds)
+    rate = _median("per s", 0, calls_per_s)
     digits = 1 if workload.operation == "list" else 0
-    cost = _median("CPU us each", digits, lambda sample: sample.cpu_s * 1e6 / sample.count)
+    cost = _median("CPU us each", digits, cpu_us_each)
     return rate, cost, "each"
 
 

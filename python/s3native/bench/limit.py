@@ -1,14 +1,16 @@
 """The least that a job's requests can cost: its bytes moved by `_core.LimitLoop`, and no client.
 
 The requests are those that parallel clients make: ranges of large objects, and parts, which are
-objects of their own here. Where a server wants signatures they are in the URLs, made before.
+objects of their own here; a listing's pages come one after the other, from keys looked up before.
+Where a server wants signatures they are in the URLs, made before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urlsplit
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from s3native import _core
 from s3native.bench.clients import Client
@@ -32,6 +34,7 @@ class _Call:
     size: int = 0
     offset: int = 0
     of_part: bool = True
+    query: dict[str, str] = field(default_factory=dict)
 
 
 class Limit(Operation):
@@ -42,8 +45,19 @@ class Limit(Operation):
         self._urls = _Urls(job)
         bulk = job.operation in _BULK
         threads = max(_CONNECTIONS, job.in_flight) if bulk else job.in_flight
+        listed = self._pages() if job.operation == "list" else []
         # One after the other.
-        self._passes = [(calls, self._loop(calls, threads)) for calls in _calls(job)]
+        self._passes = [(calls, self._loop(calls, threads)) for calls in listed or _calls(job)]
+
+    def _pages(self) -> list[list[_Call]]:
+        """A listing's requests, each from the last key of the page before."""
+        prefix = str(self.job.options["prefix"])
+        calls, after = [], ""
+        for page in make_engine_client(self.job).list(self.job.target.url(prefix)):
+            query = {"list-type": "2", "prefix": prefix, "start-after": after}
+            calls.append(_Call("GET", "", query={name: text for name, text in query.items() if text}))
+            after = page.objects[-1].key if page.objects else ""
+        return [calls]
 
     def _loop(self, calls: list[_Call], threads: int) -> _core.LimitLoop:
         requests = [self._request(call) for call in calls]
@@ -88,21 +102,26 @@ class _Urls:
 
     def where(self, key: str) -> tuple[str, int, bool]:
         """The server's name and port, and whether it speaks TLS."""
-        parts = self._split("GET", key)
+        parts = self._split(_Call("GET", key or "any"))
         tls = parts.scheme == "https"
         return str(parts.hostname), parts.port or (443 if tls else 80), tls
 
     def path(self, call: _Call) -> str:
         """What a request's first line has; sets `host`."""
-        parts = self._split(call.method, call.key)
+        parts = self._split(call)
         self.host = parts.netloc
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
-    def _split(self, method: str, key: str) -> SplitResult:
+    def _split(self, call: _Call) -> SplitResult:
+        url = self._target.url(call.key)
         if self._target.anonymous:
-            return urlsplit(f"{self._target.endpoint}/{self._target.bucket}/{quote(key)}")
+            query = f"?{urlencode(call.query, quote_via=quote)}" if call.query else ""
+            return urlsplit(
+                f"{self._target.endpoint}/{self._target.bucket}/{quote(call.key)}{query}"
+            )
+        method: Any = call.method
         return urlsplit(
-            self._client.presign(self._target.url(key), method=method, expires=12 * 3600)  # type: ignore[arg-type]
+            self._client.presign(url, method=method, expires=12 * 3600, query=call.query)
         )
 
 
@@ -114,8 +133,8 @@ _PUTS = frozenset({"put", "put_many", "write_file"})
 
 
 def has_limit(operation: str) -> bool:
-    """Whether there is a loop for it: not for what waits for answers to know what to ask."""
-    return operation in _BULK | _GETS | _PUTS | {"random_read", "head", "mixed"}
+    """Whether there is a loop for it: not for training, whose measure is the accelerator's time."""
+    return operation in _BULK | _GETS | _PUTS | {"random_read", "head", "list", "mixed"}
 
 
 def _count(job: Job) -> int:
@@ -123,6 +142,8 @@ def _count(job: Job) -> int:
     options = job.options
     if job.operation == "checkpoint":
         return 2
+    if job.operation == "list":
+        return int(options["count"])
     return int(options.get("calls") or options.get("reads") or len(job.keys))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -92,23 +93,31 @@ class GetMany(Operation):
 
     def _get(self) -> Done:
         done = Done()
+        began: list[float] = []
 
-        def visit(_: int, data: Any) -> None:
+        def keys() -> Iterator[str]:
+            for key in self.job.keys:
+                began.append(time.perf_counter())
+                yield key
+
+        def visit(index: int, data: Any) -> None:
             done.moved_bytes += len(data)
-            done.count += 1
+            if self.client.takes_keys_late:
+                done.latencies_us.append((time.perf_counter() - began[index]) * 1e6)
 
-        self.client.get_many(self.job.keys, self.job.in_flight, visit)
-        checked(done.moved_bytes, self.job.size * len(self.job.keys))
+        self.client.get_many(keys(), self.job.in_flight, visit)
+        done.count = len(self.job.keys)
+        checked(done.moved_bytes, self.job.size * done.count)
         return done
 
     def digest(self) -> str:
-        digests = set()
+        found: dict[int, str] = {}
 
-        def visit(_: int, data: Any) -> None:
-            digests.add(hashlib.sha256(data).hexdigest())
+        def visit(index: int, data: Any) -> None:
+            found[index] = hashlib.sha256(data).hexdigest()
 
-        self.client.get_many(self.job.keys[:64], self.job.in_flight, visit)
-        return " ".join(sorted(digests))
+        self.client.get_many(self.job.keys[: content.VERIFIED], self.job.in_flight, visit)
+        return content.together(found[index] for index in sorted(found))
 
 
 class PutMany(Operation):

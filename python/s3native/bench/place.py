@@ -40,18 +40,20 @@ class Place:
         keys = [
             f"{folder}/{number:07}" for number in range(workload.stored_objects or workload.count)
         ]
-        missing = [key for key in keys[: workload.stored_objects] if key not in self._there]
+        wanted = enumerate(keys[: workload.stored_objects])
+        missing = [(number, key) for number, key in wanted if key not in self._there]
         if missing:
             self.put(missing, workload.stored_size, seed)
-            self._there.update(missing)
+            self._there.update(key for _, key in missing)
         return keys
 
-    def put(self, keys: list[str], size: int, seed: int) -> None:
-        """Upload objects that are all alike."""
+    def put(self, keys: list[tuple[int, str]], size: int, seed: int) -> None:
+        """Upload objects to keys, with the numbers that their bytes go by."""
         data = content.array(size, seed)
 
-        def put(key: str) -> None:
-            self._client.put(self.target.url(key), data)
+        def put(numbered: tuple[int, str]) -> None:
+            number, key = numbered
+            self._client.put(self.target.url(key), content.numbered(data, number))
 
         map_in_threads(put, keys, 1 if size > _LARGE else _UPLOADS_AT_ONCE)
 

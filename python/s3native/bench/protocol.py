@@ -76,7 +76,8 @@ class Job:
 class Round:
     """One timed round in the client's process: CPU is that of all its threads, and its children's.
 
-    ``latencies_us`` has the calls that moved one object or range; ``retries`` is None where the
+    ``latencies_us`` has the calls that moved one object or range, and the objects of those that ask
+    for many where the client takes each key when it asks for it; ``retries`` is None where the
     client does not tell; ``accelerator_s`` is how long an emulated accelerator computed, of the
     ``training_s`` since its first batch was there.
     """

@@ -11,7 +11,7 @@ import asyncio
 import importlib.util
 import shutil
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Client:
     """
 
     version = ""
+    takes_keys_late = False
+    """Whether `get_many` goes through its keys as it asks for the objects."""
 
     def get_into(self, key: str, array: Array) -> None:
         """Fill ``array`` with the object, which is of that size."""
@@ -77,8 +79,12 @@ class Client:
         """Upload the bytes of a contiguous buffer."""
         raise NotImplementedError
 
-    def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
-        """Fetch many objects in one call and show each to ``visit``."""
+    def get_many(self, keys: Iterable[str], in_flight: int, visit: Visit) -> None:
+        """Fetch many objects in one call and show each to ``visit``.
+
+        Where the client takes a key no sooner than it asks for the object, set `takes_keys_late`:
+        the time from there to ``visit`` is then the object's latency.
+        """
         raise NotImplementedError
 
     def put_many(self, keys: list[str], in_flight: int, data: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from s3native.bench.clients import Client, ThreadLoops
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from s3native.bench.clients import Array, ReadRange, Visit
     from s3native.bench.protocol import Job
 
@@ -46,10 +49,13 @@ class S3dlioClient(Client):
     def put(self, key: str, data: Any) -> None:
         self._s3dlio.put_bytes(self._target.url(key), data)
 
-    def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
+    def get_many(self, keys: Iterable[str], in_flight: int, visit: Visit) -> None:
         step = max(1, min(_BATCH, self._memory_limit // max(1, self._size)))
-        for start in range(0, len(keys), step):
-            urls = [self._target.url(key) for key in keys[start : start + step]]
+        rest = map(self._target.url, keys)
+        for start in itertools.count(0, step):
+            urls = list(itertools.islice(rest, step))
+            if not urls:
+                return
             places = {url: start + number for number, url in enumerate(urls)}
             for url, data in self._s3dlio.get_many(urls, max_in_flight=in_flight):
                 visit(places[url], memoryview(data))

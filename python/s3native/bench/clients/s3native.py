@@ -8,6 +8,8 @@ import s3native
 from s3native.bench.clients import Client
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from s3native.bench.clients import Array, ReadRange, Visit
     from s3native.bench.protocol import Job
 
@@ -16,6 +18,7 @@ class S3NativeClient(Client):
     """Options of the job: ``checksum`` (None switches checksums off)."""
 
     version = s3native.__version__
+    takes_keys_late = True
 
     def __init__(self, job: Job) -> None:
         self._client = make_engine_client(job)
@@ -30,8 +33,8 @@ class S3NativeClient(Client):
     def put(self, key: str, data: Any) -> None:
         self._client.put(self._target.url(key), data)
 
-    def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
-        urls = [self._target.url(key) for key in keys]
+    def get_many(self, keys: Iterable[str], in_flight: int, visit: Visit) -> None:
+        urls = map(self._target.url, keys)
         for item in self._client.get_many(urls, ordered=False, concurrency=in_flight):
             if item.error is not None:
                 raise item.error

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from s3native.bench.clients import Client
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from s3native.bench.clients import Visit
     from s3native.bench.protocol import Job
 
@@ -51,9 +53,11 @@ class S5cmdClient(Client):
         source = str(self._file_of(data))
         self._call("--log", "error", "cp", *self._parts(), source, self._target.url(key))
 
-    def get_many(self, keys: list[str], in_flight: int, visit: Visit) -> None:
-        paths = [self._new_file() for _ in keys]
-        lines = (f"cp {self._target.url(k)} {path}\n" for k, path in zip(keys, paths, strict=True))
+    def get_many(self, keys: Iterable[str], in_flight: int, visit: Visit) -> None:
+        paths, lines = [], []
+        for key in keys:
+            paths.append(self._new_file())
+            lines.append(f"cp {self._target.url(key)} {paths[-1]}\n")
         self._run("".join(lines), in_flight)
         for index, path in enumerate(paths):
             visit(index, _taken(path))
