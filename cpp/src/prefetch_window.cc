@@ -10,11 +10,14 @@ constexpr uint64_t kFirstWindow = 1ull << 20;
 constexpr uint64_t kFirstAhead = 128ull << 10;
 constexpr uint64_t kMinBlock = 512ull << 10;
 // Shorter epochs measure the machine's other work.
-constexpr uint64_t kMinEpochUs = 10'000;
+constexpr uint64_t kMinEpochUs = 20'000;
+// A read that waits so long finds nothing at hand. Epochs begin and end with one: else what was
+// buffered before would count as fast.
+constexpr uint64_t kDrainedUs = 20;
 constexpr double kWorthwhile = 1.1;
-constexpr int kMaxVainEpochs = 2;
-// One on its way while the other is read.
-constexpr uint64_t kMinSpread = 2;
+constexpr double kBetter = 1.03;
+// Epochs that must agree.
+constexpr int kVotes = 2;
 
 }  // namespace
 
@@ -48,15 +51,16 @@ void PrefetchWindow::OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us
     epoch_ = {};
     return;
   }
+  const bool drained = waited_us >= kDrainedUs;
   if (old_bytes_ > 0 || epoch_.started_us == 0) {
     old_bytes_ -= std::min(old_bytes_, size);
-    epoch_ = {.started_us = now_us};
+    epoch_ = {.started_us = drained ? now_us : 0};
     return;
   }
   epoch_.bytes += size;
   epoch_.waited_us += waited_us;
   const uint64_t elapsed_us = now_us - epoch_.started_us;
-  if (epoch_.bytes < window_ || elapsed_us < kMinEpochUs) return;
+  if (epoch_.bytes < window_ || elapsed_us < kMinEpochUs || !drained) return;
   Judge(elapsed_us);
   epoch_ = {.started_us = now_us};
 }
@@ -65,33 +69,43 @@ void PrefetchWindow::Judge(uint64_t elapsed_us) {
   const bool waits = 8 * epoch_.waited_us >= elapsed_us;
   if (!waits || settled_) return;
   const double rate = static_cast<double>(epoch_.bytes) / static_cast<double>(elapsed_us);
-  if (rate >= kWorthwhile * best_rate_) {
-    vain_epochs_ = 0;
-    spread_before_ = 0;
-    best_rate_ = rate;
-    window_ = std::min(2 * window_, options_.max_window);
-    old_bytes_ = window_;
-    return;
-  }
-  if (++vain_epochs_ < kMaxVainEpochs) return;
-  vain_epochs_ = 0;
-  if (spread_before_ != 0) {
-    spread_ = spread_before_;
-    settled_ = true;
-  } else {
-    best_rate_ = rate;  // a better one may have been luck
-    TryLargerBlocks();
-  }
+  Votes& votes = rate >= kWorthwhile * best_rate_ ? good_ : vain_;
+  ++votes.epochs;
+  votes.rates += rate;
+  if (votes.epochs < kVotes) return;
+  const double mean_rate = votes.rates / kVotes;
+  const bool good = &votes == &good_;
+  good_ = vain_ = {};
+  if (good) return Grow(mean_rate);
+  if (spread_before_ != 0) return Settle();
+  good_window_ = mean_rate >= kBetter * best_rate_ ? window_ : window_before_;
+  TryLargerBlocks();
+}
+
+void PrefetchWindow::Grow(double rate) {
+  spread_before_ = 0;
+  best_rate_ = rate;
+  window_before_ = window_;
+  window_ = std::min(2 * window_, options_.max_window);
+  old_bytes_ = window_;
 }
 
 void PrefetchWindow::TryLargerBlocks() {
   const uint64_t block = BlockSizeOf(window_);
-  const uint64_t fewer = window_ / (2 * block);
-  settled_ = block >= options_.max_block || fewer < kMinSpread;
-  if (settled_) return;
+  const bool were_tried = block > BlockSizeOf(window_before_);
+  if (were_tried || block >= options_.max_block || window_ > options_.max_window / 2)
+    return Settle();
   spread_before_ = spread_;
-  spread_ = fewer;
+  spread_ = std::max<uint64_t>(1, window_ / block);
+  window_before_ = window_;
+  window_ *= 2;
   old_bytes_ = window_;
+}
+
+void PrefetchWindow::Settle() {
+  window_ = good_window_;
+  if (spread_before_ != 0) spread_ = spread_before_;
+  settled_ = true;
 }
 
 uint64_t PrefetchWindow::BlockSizeOf(uint64_t ahead) const {

@@ -4,9 +4,9 @@
 // exactly what they ask for. Behind reads that do, as much is read ahead as the run has read so
 // far, up to the window. The window starts at 1 MiB and doubles as long as the reader waits for the
 // network and the last doubling made it faster by a tenth. Else the network is full, or the server
-// is busy with the number of requests: requests of twice the size are tried, and where they are
-// faster by a tenth the window grows on. Else small ones are better: they are still in a cache when
-// they are read.
+// is busy with the number of requests: as many of twice the size are tried, and where they are
+// faster by a tenth the window grows on. Else small ones are better, and the window before the last
+// doubling if that brought next to nothing: what is read soon is still in a cache.
 // Thread-safety: none, one reader. Ownership: plain values; times are passed in.
 #pragma once
 
@@ -46,8 +46,15 @@ class PrefetchWindow {
     uint64_t waited_us = 0;
   };
 
+  struct Votes {
+    int epochs = 0;
+    double rates = 0;
+  };
+
   void Judge(uint64_t elapsed_us);
+  void Grow(double rate);
   void TryLargerBlocks();
+  void Settle();
 
   const PrefetchOptions options_;
   uint64_t window_;
@@ -56,8 +63,11 @@ class PrefetchWindow {
   uint64_t ahead_ = 0;
   Epoch epoch_;
   double best_rate_ = 0;  // bytes per microsecond
-  int vain_epochs_ = 0;   // in a row
+  Votes good_;            // of epochs since the last change
+  Votes vain_;
   bool settled_ = false;
+  uint64_t window_before_ = 0;  // the last doubling
+  uint64_t good_window_ = 0;    // where to settle if larger blocks bring nothing
   uint64_t spread_;             // requests that the window is made of, if they are large enough
   uint64_t spread_before_ = 0;  // when larger blocks were tried last; 0: not at this window
   uint64_t old_bytes_ = 0;      // still to come of what was asked for before the last change

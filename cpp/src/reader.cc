@@ -133,7 +133,9 @@ class ObjectReader : public Reader {
   void Served(const Gathered& gathered);
   Result<Fetched> IntoSlab(uint64_t start, uint64_t end, ReadKind kind, const CallOptions& call);
   Result<Fetched> ViewOf(const BlockPtr& block, uint64_t start, uint64_t end, WaitLimit* limit);
-  Result<uint64_t> Copy(const Piece& piece, std::byte* destination, WaitLimit* limit);
+  Result<bool> Await(const BlockPtr& block, WaitLimit* limit, uint64_t* waited_us);
+  Result<uint64_t> Copy(const Piece& piece, std::byte* destination, WaitLimit* limit,
+                        uint64_t* waited_us);
   uint64_t Plan(uint64_t start, uint64_t end);
 
   const Client& client_;
@@ -276,10 +278,19 @@ Result<uint64_t> ObjectReader::Arrived(Result<GetResult> got) {
   return got.value().received;
 }
 
+// Adds to `waited_us`.
+Result<bool> ObjectReader::Await(const BlockPtr& block, WaitLimit* limit, uint64_t* waited_us) {
+  const uint64_t before_us = NowMicroseconds();
+  Result<bool> there = blocks_.WaitFor(block, limit);
+  *waited_us += NowMicroseconds() - before_us;
+  return there;
+}
+
 // A piece out of its block, or once more from the server if its request failed.
-Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, WaitLimit* limit) {
+Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, WaitLimit* limit,
+                                    uint64_t* waited_us) {
   const uint64_t size = piece.end - piece.start;
-  const Result<bool> there = blocks_.WaitFor(piece.block, limit);
+  const Result<bool> there = Await(piece.block, limit, waited_us);
   if (!there.ok()) return there.error();
   if (there.value()) {
     std::memcpy(destination, piece.block->slab()->data() + (piece.start - piece.block->start),
@@ -288,7 +299,7 @@ Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, 
   }
   GetRequest again = RequestFor(piece.start, piece.end);
   again.destination = {destination, static_cast<size_t>(size)};
-  return Arrived(Await<GetResult>(
+  return Arrived(s3native::Await<GetResult>(
       limit, [&](auto done) { return client_.store().Get(again, std::move(done)); }));
 }
 
@@ -327,10 +338,11 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
   Gathered gathered;
   for (const Piece& piece : pieces) {
     const uint64_t before_us = NowMicroseconds();
-    const Result<uint64_t> got = piece.block
-                                     ? Copy(piece, destination + (piece.start - start), limit)
-                                     : Arrived(direct.TakeNext());
-    gathered.waited_us += NowMicroseconds() - before_us;
+    const Result<uint64_t> got =
+        piece.block
+            ? Copy(piece, destination + (piece.start - start), limit, &gathered.waited_us)
+            : Arrived(direct.TakeNext());
+    if (!piece.block) gathered.waited_us += NowMicroseconds() - before_us;
     if (!got.ok()) return got.error();
     gathered.size += got.value();
     if (got.value() < piece.end - piece.start) break;  // the object's end
@@ -360,8 +372,8 @@ void ObjectReader::Served(const Gathered& gathered) {
 Result<Fetched> ObjectReader::ViewOf(const BlockPtr& block, uint64_t start, uint64_t end,
                                      WaitLimit* limit) {
   ReadAhead(end, Plan(start, end));
-  const uint64_t before_us = NowMicroseconds();
-  const Result<bool> there = blocks_.WaitFor(block, limit);
+  Gathered gathered{end - start};
+  const Result<bool> there = Await(block, limit, &gathered.waited_us);
   if (!there.ok()) return there.error();
   Fetched view;
   if (!there.value()) return view;
@@ -369,7 +381,7 @@ Result<Fetched> ObjectReader::ViewOf(const BlockPtr& block, uint64_t start, uint
   view.offset = start - block->start;
   view.size = end - start;
   ForgetHints(start, end);
-  Served({view.size, NowMicroseconds() - before_us});
+  Served(gathered);
   return view;
 }
 
