@@ -10,7 +10,7 @@ constexpr uint64_t kFirstWindow = 1ull << 20;
 constexpr uint64_t kFirstAhead = 128ull << 10;
 constexpr uint64_t kMinBlock = 512ull << 10;
 // Shorter epochs measure the machine's other work.
-constexpr uint64_t kMinEpochUs = 20'000;
+constexpr uint64_t kMinEpochUs = 10'000;
 // A read that waits so long finds nothing at hand. Epochs begin and end with one: else what was
 // buffered before would count as fast.
 constexpr uint64_t kDrainedUs = 20;
@@ -24,6 +24,7 @@ constexpr int kVotes = 2;
 PrefetchWindow::PrefetchWindow(const PrefetchOptions& options)
     : options_(options),
       window_(options.max_window < kFirstAhead ? 0 : std::min(kFirstWindow, options.max_window)),
+      rest_us_(options.rest_us),
       spread_(options.connections) {}
 
 uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
@@ -61,13 +62,14 @@ void PrefetchWindow::OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us
   epoch_.waited_us += waited_us;
   const uint64_t elapsed_us = now_us - epoch_.started_us;
   if (epoch_.bytes < window_ || elapsed_us < kMinEpochUs || !drained) return;
-  Judge(elapsed_us);
+  Judge(now_us);
   epoch_ = {.started_us = now_us};
 }
 
-void PrefetchWindow::Judge(uint64_t elapsed_us) {
+void PrefetchWindow::Judge(uint64_t now_us) {
+  const uint64_t elapsed_us = now_us - epoch_.started_us;
   const bool waits = 8 * epoch_.waited_us >= elapsed_us;
-  if (!waits || settled_) return;
+  if (!waits || now_us < rests_until_us_) return;
   const double rate = static_cast<double>(epoch_.bytes) / static_cast<double>(elapsed_us);
   Votes& votes = rate >= kWorthwhile * best_rate_ ? good_ : vain_;
   ++votes.epochs;
@@ -77,9 +79,11 @@ void PrefetchWindow::Judge(uint64_t elapsed_us) {
   const bool good = &votes == &good_;
   good_ = vain_ = {};
   if (good) return Grow(mean_rate);
-  if (spread_before_ != 0) return Settle();
-  good_window_ = mean_rate >= kBetter * best_rate_ ? window_ : window_before_;
-  TryLargerBlocks();
+  if (spread_before_ == 0) {
+    good_window_ = mean_rate >= kBetter * best_rate_ ? window_ : window_before_;
+    if (TryLargerBlocks()) return;
+  }
+  Settle(now_us);
 }
 
 void PrefetchWindow::Grow(double rate) {
@@ -90,22 +94,26 @@ void PrefetchWindow::Grow(double rate) {
   old_bytes_ = window_;
 }
 
-void PrefetchWindow::TryLargerBlocks() {
+// False: there are none, or the last doubling has tried them.
+bool PrefetchWindow::TryLargerBlocks() {
   const uint64_t block = BlockSizeOf(window_);
   const bool were_tried = block > BlockSizeOf(window_before_);
-  if (were_tried || block >= options_.max_block || window_ > options_.max_window / 2)
-    return Settle();
+  if (were_tried || block >= options_.max_block || window_ > options_.max_window / 2) return false;
   spread_before_ = spread_;
   spread_ = std::max<uint64_t>(1, window_ / block);
   window_before_ = window_;
   window_ *= 2;
   old_bytes_ = window_;
+  return true;
 }
 
-void PrefetchWindow::Settle() {
+void PrefetchWindow::Settle(uint64_t now_us) {
   window_ = good_window_;
   if (spread_before_ != 0) spread_ = spread_before_;
-  settled_ = true;
+  spread_before_ = 0;
+  best_rate_ = 0;
+  rests_until_us_ = now_us + rest_us_;
+  rest_us_ *= 2;
 }
 
 uint64_t PrefetchWindow::BlockSizeOf(uint64_t ahead) const {

@@ -6,7 +6,8 @@
 // network and the last doubling made it faster by a tenth. Else the network is full, or the server
 // is busy with the number of requests: as many of twice the size are tried, and where they are
 // faster by a tenth the window grows on. Else small ones are better, and the window before the last
-// doubling if that brought next to nothing: what is read soon is still in a cache.
+// doubling if that brought next to nothing: what is read soon is still in a cache. From time to
+// time, ever more rarely, all that is tried again.
 // Thread-safety: none, one reader. Ownership: plain values; times are passed in.
 #pragma once
 
@@ -21,6 +22,7 @@ struct PrefetchOptions {
   uint64_t max_window = 64ull << 20;  // bytes ahead at most; below 128 KiB: none
   uint64_t max_block = 8ull << 20;    // bytes of one request ahead at most
   uint64_t connections = 8;           // that requests ahead may use beside each other
+  uint64_t rest_us = 500'000;         // how long the first window found is kept, the next twice
 };
 
 class PrefetchWindow {
@@ -51,10 +53,10 @@ class PrefetchWindow {
     double rates = 0;
   };
 
-  void Judge(uint64_t elapsed_us);
+  void Judge(uint64_t now_us);
   void Grow(double rate);
-  void TryLargerBlocks();
-  void Settle();
+  bool TryLargerBlocks();
+  void Settle(uint64_t now_us);
 
   const PrefetchOptions options_;
   uint64_t window_;
@@ -65,7 +67,8 @@ class PrefetchWindow {
   double best_rate_ = 0;  // bytes per microsecond
   Votes good_;            // of epochs since the last change
   Votes vain_;
-  bool settled_ = false;
+  uint64_t rests_until_us_ = 0;
+  uint64_t rest_us_;            // of what is settled next
   uint64_t window_before_ = 0;  // the last doubling
   uint64_t good_window_ = 0;    // where to settle if larger blocks bring nothing
   uint64_t spread_;             // requests that the window is made of, if they are large enough
