@@ -339,9 +339,8 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
   for (const Piece& piece : pieces) {
     const uint64_t before_us = NowMicroseconds();
     const Result<uint64_t> got =
-        piece.block
-            ? Copy(piece, destination + (piece.start - start), limit, &gathered.waited_us)
-            : Arrived(direct.TakeNext());
+        piece.block ? Copy(piece, destination + (piece.start - start), limit, &gathered.waited_us)
+                    : Arrived(direct.TakeNext());
     if (!piece.block) gathered.waited_us += NowMicroseconds() - before_us;
     if (!got.ok()) return got.error();
     gathered.size += got.value();

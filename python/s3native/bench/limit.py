@@ -54,8 +54,8 @@ class Limit(Operation):
         prefix = str(self.job.options["prefix"])
         calls, after = [], ""
         for page in make_engine_client(self.job).list(self.job.target.url(prefix)):
-            query = {"list-type": "2", "prefix": prefix, "start-after": after}
-            calls.append(_Call("GET", "", query={name: text for name, text in query.items() if text}))
+            query = {"list-type": "2", "prefix": prefix}
+            calls.append(_Call("GET", "", query=query | ({"start-after": after} if after else {})))
             after = page.objects[-1].key if page.objects else ""
         return [calls]
 

@@ -39,9 +39,12 @@ class GetInto(Operation):
         return self.job.size
 
     def digest(self) -> str:
-        self._arrays[0][:] = 0
-        self._get(0, self.job.keys[0])
-        return hashlib.sha256(self._arrays[0].data).hexdigest()
+        def read(key: str) -> Iterator[Any]:
+            self._arrays[0][:] = 0
+            self._get(0, key)
+            yield self._arrays[0].data
+
+        return self.digest_of(read)
 
 
 class Get(Operation):
@@ -63,7 +66,7 @@ class Get(Operation):
         return checked(memoryview(data).nbytes, self.job.size)
 
     def digest(self) -> str:
-        return hashlib.sha256(self.client.get(self.job.keys[0])).hexdigest()
+        return self.digest_of(lambda key: [self.client.get(key)])
 
 
 class Put(Operation):
@@ -116,7 +119,7 @@ class GetMany(Operation):
         def visit(index: int, data: Any) -> None:
             found[index] = hashlib.sha256(data).hexdigest()
 
-        self.client.get_many(self.job.keys[: content.VERIFIED], self.job.in_flight, visit)
+        self.client.get_many(self.job.verified_keys, self.job.in_flight, visit)
         return content.together(found[index] for index in sorted(found))
 
 
@@ -151,8 +154,11 @@ class ReadFiles(Operation):
             return checked(len(file.readview() if as_view else file.read()), self.job.size)
 
     def digest(self) -> str:
-        with self.client.open_reader(self.job.keys[0]) as file:
-            return hashlib.sha256(file.read()).hexdigest()
+        def read(key: str) -> Iterator[Any]:
+            with self.client.open_reader(key) as file:
+                yield file.read()
+
+        return self.digest_of(read)
 
 
 class ReadFile(Operation):
@@ -167,10 +173,7 @@ class ReadFile(Operation):
         return checked(sum(len(piece) for piece in self._pieces(key)), self.job.size)
 
     def digest(self) -> str:
-        digest = hashlib.sha256()
-        for piece in self._pieces(self.job.keys[0]):
-            digest.update(piece)
-        return digest.hexdigest()
+        return self.digest_of(self._pieces)
 
     def _pieces(self, key: str) -> Iterator[Any]:
         size = int(self.job.options["piece"])
@@ -288,7 +291,7 @@ class Mixed(Operation):
         return self.job.size
 
     def digest(self) -> str:
-        return hashlib.sha256(self.client.get(self.job.keys[0])).hexdigest()
+        return self.digest_of(lambda key: [self.client.get(key)])
 
 
 def mixed_calls(job: Job) -> list[tuple[str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from s3native.bench import content
 from s3native.bench.clients import Client
 from s3native.bench.protocol import Job
 
@@ -120,6 +122,16 @@ class Operation:
     def digest(self) -> str:
         """Return the SHA-256 of what arrives; empty for what brings nothing."""
         return ""
+
+    def digest_of(self, pieces: Callable[[str], Iterable[Any]]) -> str:
+        """Return the digest of the objects that are compared, each as an iterable of its bytes."""
+        digests = []
+        for key in self.job.verified_keys:
+            digest = hashlib.sha256()
+            for piece in pieces(key):
+                digest.update(piece)
+            digests.append(digest.hexdigest())
+        return content.together(digests)
 
 
 def checked(found: int, expected: int) -> int:

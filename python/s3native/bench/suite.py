@@ -115,11 +115,9 @@ def check_download(job: Job, runner: Runner) -> None:
         expected = content.tail_digest(stored_size, job.size, job.seed)
     elif job.operation == "checkpoint":
         expected = content.digest(job.size // 4 * 4, job.seed)
-    elif job.operation == "get_many":
-        alike = bool(job.options.get("alike"))
-        expected = content.digest_of_many(stored_size, job.seed, len(job.keys), alike=alike)
     else:
-        expected = content.digest(stored_size, job.seed)
+        count, alike = len(job.verified_keys), bool(job.options.get("alike"))
+        expected = content.digest_of_first(count, stored_size, job.seed, alike=alike)
     _compare(runner.verify(), expected)
 
 

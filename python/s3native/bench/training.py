@@ -7,7 +7,6 @@ from when the first batch is there.
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import threading
 import time
@@ -80,7 +79,7 @@ class TrainObjects(_Training):
         yield memoryview(self.client.get(key)).nbytes
 
     def digest(self) -> str:
-        return hashlib.sha256(self.client.get(self.job.keys[0])).hexdigest()
+        return self.digest_of(lambda key: [self.client.get(key)])
 
 
 class TrainRecords(_Training):
@@ -92,10 +91,7 @@ class TrainRecords(_Training):
         return (len(record) for record in self._records(key))
 
     def digest(self) -> str:
-        digest = hashlib.sha256()
-        for record in self._records(self.job.keys[0]):
-            digest.update(record)
-        return digest.hexdigest()
+        return self.digest_of(self._records)
 
     def _records(self, key: str) -> Iterator[Any]:
         with self.client.open_reader(key) as file:
