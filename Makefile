@@ -45,7 +45,7 @@ units: $(stamps)/package server
 	$(call say,C++ tests)
 	$(with_server) ctest --test-dir build/dev --output-on-failure --no-tests=error --parallel $(JOBS) --progress
 
-python-tests: $(stamps)/package server
+python-tests: $(stamps)/package $(stamps)/frameworks server
 	$(call say,Python and documentation tests)
 	$(python) -m pytest $(PYTEST_ARGS)
 
@@ -122,6 +122,11 @@ $(stamps)/system: $(stamps)/venv
 $(stamps)/build: $(stamps)/venv pyproject.toml tools/requirements.py
 	$(call say,installing build and test requirements into .venv)
 	@$(pip_install) --requirement <($(python) tools/requirements.py build run test bench-light) 'cmake>=3.25,<4' ninja
+	@touch $@
+
+$(stamps)/frameworks: $(stamps)/build
+	$(call say,installing PyTorch into .venv)
+	@$(pip_install) --requirement <($(python) tools/requirements.py torch)
 	@touch $@
 
 $(stamps)/dev: $(stamps)/build

@@ -1,8 +1,8 @@
 """Check who may include and import what, and how long files get; exit with 1 on a broken rule.
 
 The rules are those of CONTRIBUTING.md: <aws/...> only inside cpp/src/crt, pybind11 and Python.h
-only inside cpp/bindings, public headers and bindings see public headers only, and importing the
-package imports no framework.
+only inside cpp/bindings, public headers and bindings see public headers only, importing the
+package imports no framework, and adapters to frameworks do not use the extension module.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ONLY_INSIDE = {
 }
 # These folders include public headers, their own files, and the standard library.
 PUBLIC_ONLY = ("cpp/include/", "cpp/bindings/", "cpp/tensorflow/")
+ADAPTERS = ("python/s3native/torch/",)
 FRAMEWORKS = {"numpy", "torch", "tensorflow", "mxnet", "fsspec", "boto3", "botocore", "pyarrow"}
 
 
@@ -73,6 +74,13 @@ def import_faults(name: str, path: Path) -> Iterator[str]:
             yield f"{name}:{line}: imports {module} at the top; import it where it is used"
 
 
+def extension_faults(name: str, path: Path) -> Iterator[str]:
+    """Yield where an adapter uses the extension module itself."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if "_core" in line:
+            yield f"{name}:{number}: an adapter uses s3native's public modules, not _core"
+
+
 def length_fault(name: str, path: Path) -> Iterator[str]:
     """Yield a fault when the file is longer than any file should be."""
     lines = len(path.read_text(encoding="utf-8").splitlines())
@@ -92,6 +100,8 @@ def main() -> int:
         for name, path in files(folder, ".py", ".pyi"):
             checked += 1
             faults += length_fault(name, path)
+            if name.startswith(ADAPTERS):
+                faults += extension_faults(name, path)
             # What sits directly in the package is what `import s3native` may bring in.
             if path.parent == ROOT / "python" / "s3native" and path.suffix == ".py":
                 faults += import_faults(name, path)

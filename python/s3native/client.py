@@ -499,6 +499,12 @@ _OBJECT_SETTINGS = (
 )
 
 
+def split_url(url: str) -> tuple[str, str]:
+    """The bucket and the key of an s3:// URL; raises ValueError."""
+    bucket, key = _core.parse_url(url)
+    return bucket, key
+
+
 def put_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `put` and writers tell the engine, from arguments of the same names."""
     settings = {name: given[name] for name in _OBJECT_SETTINGS if name in given}

@@ -164,7 +164,7 @@ class ObjectReader(_core.Cursor, io.BufferedIOBase):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         self._checked()
         self._pin()
-        return ObjectReader, self._state()
+        return type(self), self._state()
 
     def __repr__(self) -> str:
         return f"<s3native.ObjectReader {self.name!r}{', closed' if self.closed else ''}>"

@@ -1,0 +1,191 @@
+"""`S3Reader`: objects as files to read, and the ways to read them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from s3native.client import split_url
+from s3native.file import BUFFER_SIZE, ObjectReader
+
+if TYPE_CHECKING:
+    from s3native import Client, ObjectInfo
+
+ReaderConstructor = Callable[..., Any]
+"""What makes readers: one of `S3ReaderConstructor`'s, or a function of the keyword arguments
+``bucket``, ``key``, ``get_object_info()`` and ``get_stream(start, end)``."""
+
+_DEFAULT_MAX_GAP = 32 << 20
+_STREAM_PIECE = 1 << 20
+
+
+class S3Reader(io.BufferedIOBase):
+    """A binary file to read, of one object; what datasets and checkpoints hand out.
+
+    All of `io.BufferedIOBase`, with `bucket` and `key`. Seeks beyond the end stay at the end.
+    """
+
+    @property
+    def bucket(self) -> str:
+        """The object's bucket."""
+        return split_url(self.name)[0]  # type: ignore[attr-defined]
+
+    @property
+    def key(self) -> str:
+        """The object's key."""
+        return split_url(self.name)[1]  # type: ignore[attr-defined]
+
+
+class StreamReader(ObjectReader, S3Reader):
+    """An object that is read from S3, as far as it is read. No request is sent before that."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go elsewhere, but not beyond the end: that may cost a HEAD request to find out."""
+        position = super().seek(offset, whence)
+        return super().seek(self.size) if position and position > self.size else position
+
+    def prefetch(self) -> None:
+        """Ask for the object's beginning; a HEAD request if nothing is known of it."""
+        self.will_need([(0, BUFFER_SIZE)])
+
+    def __repr__(self) -> str:
+        return f"<s3native.torch.S3Reader {self.name!r}{', closed' if self.closed else ''}>"
+
+
+class HeldReader(io.BytesIO, S3Reader):
+    """An object that was read already: the bytes are here."""
+
+    def __init__(self, url: str, data: bytes) -> None:
+        super().__init__(data)
+        self.name = url
+        self.size = len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go elsewhere, but not beyond the end."""
+        position = super().seek(offset, whence)
+        return super().seek(self.size) if position > self.size else position
+
+    def prefetch(self) -> None:
+        """Do nothing: it is here."""
+
+    def writable(self) -> bool:
+        """Return False."""
+        return False
+
+    def write(self, _data: Any, /) -> int:
+        """Raise io.UnsupportedOperation."""
+        raise io.UnsupportedOperation("write")
+
+    def truncate(self, _size: int | None = None, /) -> int:
+        """Raise io.UnsupportedOperation."""
+        raise io.UnsupportedOperation("truncate")
+
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        return _held_at, (self.name, self.getvalue(), self.tell())
+
+    def __repr__(self) -> str:
+        return f"<s3native.torch.S3Reader {self.name!r}{', closed' if self.closed else ''}>"
+
+
+def _held_at(url: str, data: bytes, position: int) -> HeldReader:
+    reader = HeldReader(url, data)
+    reader.seek(position)
+    return reader
+
+
+@dataclass(frozen=True)
+class ReaderKind:
+    """A way to read, as `S3ReaderConstructor` makes them."""
+
+    name: str
+    buffer_size: int | None = None
+    max_gap_size: float = _DEFAULT_MAX_GAP
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether small objects are best asked for as a whole, ahead."""
+        return self.name == "sequential"
+
+    def open(self, client: Client, url: str, info: ObjectInfo | None) -> StreamReader:
+        """Return a reader; what is known of the object is believed, and it must be that one."""
+        options: dict[str, Any] = {"size": info.size, "etag": info.etag} if info else {}
+        if self.buffer_size is None:
+            return StreamReader(client, url, options or None, BUFFER_SIZE)
+        return StreamReader(client, url, options | {"access": "random"}, self.buffer_size)
+
+
+class S3ReaderConstructor:
+    """Ways to read objects, for the ``reader_constructor`` of datasets."""
+
+    @staticmethod
+    def sequential() -> ReaderKind:
+        """The default: read ahead as reads continue each other. Fits every way of reading."""
+        return ReaderKind("sequential")
+
+    @staticmethod
+    def range_based(buffer_size: int | None = None) -> ReaderKind:
+        """For parts of large objects: nothing is asked for that is not read.
+
+        Args:
+            buffer_size: bytes of one request for smaller reads; 0 for none. The default is to find
+                out from how the object is read.
+
+        Raises:
+            ValueError: it is negative.
+        """
+        if buffer_size is not None and buffer_size < 0:
+            raise ValueError(f"buffer_size must not be negative, is {buffer_size}")
+        return ReaderKind("range_based", buffer_size)
+
+    @staticmethod
+    def dcp_optimized(max_gap_size: float = _DEFAULT_MAX_GAP) -> ReaderKind:
+        """For `s3native.torch.dcp`, which asks for all that a plan needs at once.
+
+        Args:
+            max_gap_size: ranges at most so many bytes apart share a request; 32 MiB.
+
+        Raises:
+            ValueError: it is negative.
+        """
+        if max_gap_size < 0:
+            raise ValueError("max_gap_size must be non-negative")
+        return ReaderKind("dcp_optimized", max_gap_size=max_gap_size)
+
+    @staticmethod
+    def default() -> ReaderKind:
+        """The same as `sequential`."""
+        return S3ReaderConstructor.sequential()
+
+    @staticmethod
+    def get_reader_type_string(constructor: ReaderConstructor | ReaderKind | None) -> str:
+        """The name of one of these ways to read, or "unknown"."""
+        if constructor is None:
+            return "sequential"
+        return constructor.name if isinstance(constructor, ReaderKind) else "unknown"
+
+
+def open_reader(
+    constructor: ReaderConstructor | ReaderKind, client: Client, url: str, info: ObjectInfo | None
+) -> Any:
+    """Return the reader of an object that a constructor makes."""
+    if isinstance(constructor, ReaderKind):
+        return constructor.open(client, url, info)
+    bucket, key = split_url(url)
+    return constructor(
+        bucket=bucket,
+        key=key,
+        get_object_info=lambda: info or client.head(url),
+        get_stream=lambda start=0, end=None: _stream(client, url, start, end),
+    )
+
+
+def _stream(client: Client, url: str, start: int | None, end: int | None) -> Iterator[bytes]:
+    left = sys.maxsize if end is None else end - (start or 0)
+    with client.open(url, access="sequential") as file:
+        file.seek(start or 0)
+        while piece := file.read(min(left, _STREAM_PIECE)):
+            yield piece
+            left -= len(piece)
