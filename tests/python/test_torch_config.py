@@ -50,8 +50,8 @@ class MemoryLimits(torch.utils.data.Dataset[int]):
 
 def test_workers_share_the_memory_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = client_for("us-east-1", ENDPOINT).config.memory_limit
-    limits = {limit for limit in DataLoader(MemoryLimits(), batch_size=None, num_workers=2)}
+    limits = set(DataLoader(MemoryLimits(), batch_size=None, num_workers=2))
     assert limits == {max(whole // 2, 64 << 20)}
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    limits = {limit for limit in DataLoader(MemoryLimits(), batch_size=None, num_workers=2)}
+    limits = set(DataLoader(MemoryLimits(), batch_size=None, num_workers=2))
     assert limits == {max(whole // 6, 64 << 20)}

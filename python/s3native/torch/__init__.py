@@ -8,7 +8,7 @@ from s3native import S3Error as S3Exception
 from s3native import __version__
 from s3native.torch.checkpoint import S3Checkpoint, S3Writer
 from s3native.torch.config import S3ClientConfig
-from s3native.torch.datasets import S3IterableDataset, S3MapDataset
+from s3native.torch.datasets import S3IterableDataset, S3MapDataset, merge_states
 from s3native.torch.reader import S3Reader, S3ReaderConstructor
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "S3ReaderConstructor",
     "S3Writer",
     "__version__",
+    "merge_states",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch.distributed
@@ -12,6 +14,7 @@ from s3native.torch.config import S3ClientConfig, client_for
 from s3native.torch.listing import Prefix, Urls
 from s3native.torch.reader import ReaderConstructor, ReaderKind, S3ReaderConstructor
 from s3native.torch.samples import Object, OnError, Output, Samples, identity
+from s3native.torch.shards import Even, Order, Progress, Share, at, dealt, merged
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -19,22 +22,30 @@ if TYPE_CHECKING:
     from s3native import Client
 
 
-class DatasetOptions(TypedDict, total=False):
+class SampleOptions(TypedDict, total=False):
+    """What samples are."""
+
+    output: Output
+    concurrency: int
+    on_error: OnError
+
+
+class DatasetOptions(SampleOptions, total=False):
     """Keyword arguments of `S3Dataset`."""
 
     endpoint: str | None
     transform: Callable[[Any], Any]
     s3client_config: S3ClientConfig | None
     reader_constructor: ReaderConstructor | ReaderKind | None
-    output: Output
-    concurrency: int
-    on_error: OnError
 
 
 class IterableOptions(DatasetOptions, total=False):
     """Keyword arguments of `S3IterableDataset`."""
 
     enable_sharding: bool
+    shuffle: bool | int
+    seed: int
+    even_shards: Even
 
 
 class S3Dataset:
@@ -150,9 +161,20 @@ class S3MapDataset(S3Dataset, torch.utils.data.Dataset[Any]):
 class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
     """Objects one after the other, listed anew for each epoch.
 
-    The next objects are fetched while one is worked on. With ``enable_sharding`` each process of
-    `torch.distributed`, and of its share each worker, has a part: every n-th object. Without it
-    each has them all. Other arguments are those of `S3Dataset`.
+    The next objects are fetched while one is worked on. What has been read is in `state_dict`,
+    which torchdata's StatefulDataLoader takes and gives back.
+
+    Args:
+        enable_sharding: each process of `torch.distributed`, and of its share each worker, has a
+            part: every n-th object. Default: each has them all.
+        shuffle: True: all objects in another order in each epoch (see `set_epoch`); a number: from
+            so many at a time, of listings that are too long to hold. The same in all processes.
+            Default: in order.
+        seed: of the order; default 0.
+        even_shards: "drop" the last objects of the order, or "pad" it with its first ones, so that
+            all processes have as many. Default None: they may differ by one.
+
+    Other arguments, and what is raised, are those of `S3Dataset`.
     """
 
     def __init__(
@@ -165,9 +187,10 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
         enable_sharding: bool = False,
         reader_constructor: ReaderConstructor | ReaderKind | None = None,
         *,
-        output: Output = "reader",
-        concurrency: int = 32,
-        on_error: OnError = "raise",
+        shuffle: bool | int = False,
+        seed: int = 0,
+        even_shards: Even = None,
+        **options: Unpack[SampleOptions],
     ) -> None:
         super().__init__(
             region,
@@ -176,11 +199,14 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
             transform,
             s3client_config,
             reader_constructor,
-            output=output,
-            concurrency=concurrency,
-            on_error=on_error,
+            **options,
         )
         self._enable_sharding = enable_sharding
+        self._order = Order(shuffle, seed, even_shards)
+        # In memory that workers share: they live on while the epoch changes.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._loaded: Progress | None = None
+        self._progress: Progress | None = None
         self._rank, self._world_size = 0, 1
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             self._rank = torch.distributed.get_rank()
@@ -204,16 +230,80 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
         """Return the dataset of these objects."""
         return cls(region, Urls(object_uris), **options)
 
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next, from 0 on: each has its own order. Reaches workers, too."""
+        self._epoch.fill_(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what has been read of this epoch by this process, as plain values."""
+        now = self._progress or self._loaded
+        if now is None:
+            now = Progress(int(self._epoch), share=self._share())
+        return now.to_dict() | asdict(self._order)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Have the next iteration go on from a `state_dict`, or from what `merge_states` returns.
+
+        It does so in the epoch of the state; after that, `set_epoch` begins another.
+
+        Raises:
+            ValueError: no such state, that of another order, or of one of several workers while the
+                number of processes or workers is another one.
+        """
+        progress = Progress.from_dict(state)
+        for name, value in asdict(self._order).items():
+            if state.get(name) != value:
+                raise ValueError(f"the state is of {name}={state.get(name)!r}, not {value!r}")
+        self._epoch.fill_(progress.epoch)
+        self._loaded, self._progress = progress, None
+
     def __iter__(self) -> Iterator[Any]:
         client = self._client()
-        objects: Iterable[Object] = self._get_objects(client)
-        if self._enable_sharding:
-            objects = _every(objects, self._rank, self._world_size)
-            worker = torch.utils.data.get_worker_info()
-            if worker is not None:
-                objects = _every(objects, worker.id, worker.num_workers)
-        return self._samples.of(client, objects)
+        epoch, share = int(self._epoch), self._share()
+        loaded, self._loaded = self._loaded, None
+        begun = Progress(epoch, share=share)
+        if loaded is not None and loaded.epoch == epoch:
+            begun = loaded.for_share(share)
+        self._progress = begun
+        taken = itertools.count(begun.taken + 1)
+
+        def took() -> None:
+            self._progress = at(begun, next(taken))
+
+        sequence = self._order.of(self._get_objects(client), epoch, share.ranks)
+        return self._samples.of(client, dealt(sequence, begun), took)
+
+    def _share(self) -> Share:
+        if not self._enable_sharding:
+            return Share()
+        worker = torch.utils.data.get_worker_info()
+        id, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        return Share(self._rank, self._world_size, id, workers)
 
 
-def _every(objects: Iterable[Object], first: int, step: int) -> Iterator[Object]:
-    return (known for number, known in enumerate(objects) if number % step == first)
+def merge_states(states: Any) -> dict[str, Any]:
+    """Return one state for `S3IterableDataset.load_state_dict` from those of all ranks and workers.
+
+    Any number of ranks and workers can go on from it, each object being read once.
+
+    Args:
+        states: `S3IterableDataset.state_dict`s, or what has them inside: a list of the
+            `state_dict`s of torchdata's StatefulDataLoader of every rank.
+
+    Raises:
+        ValueError: there are none, some are missing, or they are not of one run.
+    """
+    found = list(_states_in(states))
+    state = merged([Progress.from_dict(part) for part in found])
+    return {**found[0], **state.to_dict()}
+
+
+def _states_in(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        if "s3native" in value:
+            yield value
+            return
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _states_in(each)

@@ -29,6 +29,9 @@ def identity(sample: Any) -> Any:
     return sample
 
 
+def _nothing() -> None: ...
+
+
 @dataclass(frozen=True)
 class Samples:
     """How objects become samples.
@@ -56,10 +59,16 @@ class Samples:
         if self.on_error not in ("raise", "skip") and not callable(self.on_error):
             raise ValueError(f"on_error must be 'raise', 'skip' or a function: {self.on_error!r}")
 
-    def of(self, client: Client, objects: Iterable[Object]) -> Iterator[Any]:
-        """Yield the samples of objects, in order; the next ones are fetched meanwhile."""
+    def of(
+        self, client: Client, objects: Iterable[Object], took: Callable[[], None] = _nothing
+    ) -> Iterator[Any]:
+        """Yield the samples of objects, in order; the next ones are fetched meanwhile.
+
+        Calls ``took`` for each object before its sample is handed out, or skipped.
+        """
         for url, load in self._loads(client, objects):
             sample = self._sample(url, load)
+            took()
             if sample is not _SKIPPED:
                 yield sample
 
