@@ -190,6 +190,13 @@ def test_states_of_something_else(where: dict[str, Any]) -> None:
         ours.load_state_dict(dataset(where, shuffle=True, seed=1).state_dict())
     with pytest.raises(ValueError, match="no state"):
         merge_states([{"anything": 1}])
+    halves = []
+    for rank in range(2):
+        ours = dataset(where, seed=rank)
+        ours._rank, ours._world_size = rank, 2
+        halves.append(ours.state_dict())
+    with pytest.raises(ValueError, match="different orders"):
+        merge_states(halves)
 
 
 def test_samples_that_are_skipped_are_read(where: dict[str, Any]) -> None:

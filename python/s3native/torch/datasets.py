@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch.distributed
@@ -131,8 +131,9 @@ class S3Dataset:
 class S3MapDataset(S3Dataset, torch.utils.data.Dataset[Any]):
     """Objects by their number, listed when the first is asked for.
 
-    A DataLoader's batch is fetched by one call, its objects beside each other. Arguments are those
-    of `S3Dataset`.
+    A DataLoader's batch is fetched by one call, its objects beside each other; on_error="skip"
+    leaves samples out of batches, and raises where one is asked for alone. Arguments are those of
+    `S3Dataset`.
     """
 
     _objects: Sequence[Object] | None = None
@@ -147,10 +148,10 @@ class S3MapDataset(S3Dataset, torch.utils.data.Dataset[Any]):
         return len(self._listed)
 
     def __getitem__(self, index: int) -> Any:
-        found = list(self._samples.of(self._client(), [self._listed[index]]))
-        if not found:
-            raise IndexError(f"sample {index} was skipped, and a single one cannot be left out")
-        return found[0]
+        samples = self._samples
+        if samples.on_error == "skip":  # a single one cannot be left out
+            samples = replace(samples, on_error="raise")
+        return next(samples.of(self._client(), [self._listed[index]]))
 
     def __getitems__(self, indexes: Sequence[int]) -> list[Any]:
         """Return the samples of a batch; those that are skipped are missing."""
@@ -295,7 +296,10 @@ def merge_states(states: Any) -> dict[str, Any]:
     """
     found = list(_states_in(states))
     state = merged([Progress.from_dict(part) for part in found])
-    return {**found[0], **state.to_dict()}
+    orders = [{name: part.get(name) for name in asdict(Order())} for part in found]
+    if any(order != orders[0] for order in orders):
+        raise ValueError(f"the states are of different orders: {orders}")
+    return state.to_dict() | orders[0]
 
 
 def _states_in(value: Any) -> Iterator[Mapping[str, Any]]:
