@@ -246,11 +246,11 @@ class Preset:
 PRESETS = {
     "quick": Preset(
         {
-            "get": {"size": 64 * MIB},
-            "put": {"size": 32 * MIB},
-            "small-get": {"count": 240},
-            "small-put": {"count": 120},
-            "random-read": {"count": 150, "object_size": 64 * MIB},
+            "get": {"size": 48 * MIB},
+            "put": {"size": 24 * MIB},
+            "small-get": {"count": 160},
+            "small-put": {"count": 96},
+            "random-read": {"count": 96, "object_size": 64 * MIB},
         },
         repeat=3,
         warmup=1,
