@@ -35,7 +35,7 @@ def test_every_preset_has_known_workloads() -> None:
 
 def test_named_workloads_have_the_sizes_of_the_preset_unless_told() -> None:
     (plain,) = chosen(("get",), PRESETS["quick"])
-    assert plain.size == 64 * MIB
+    assert plain.size == 48 * MIB
     (told,) = chosen(("get",), PRESETS["quick"], size=MIB, count=3, concurrency=2)
     assert (told.size, told.count, told.concurrency) == (MIB, 3, 2)
     assert told.described == "GET of 3 x 1 MiB, into memory"
@@ -72,6 +72,6 @@ def test_requests_are_of_parts_that_are_read() -> None:
 
 
 def test_what_the_server_holds() -> None:
-    assert data_size(chosen(("get",), PRESETS["quick"])) == 64 * MIB
-    assert data_size(chosen(("put",), PRESETS["quick"])) == 2 * 32 * MIB
+    assert data_size(chosen(("get",), PRESETS["quick"])) == 48 * MIB
+    assert data_size(chosen(("put",), PRESETS["quick"])) == 2 * 24 * MIB
     assert data_size(chosen(("list",), PRESETS["quick"])) == 16 * 10_000
