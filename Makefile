@@ -126,7 +126,7 @@ $(stamps)/build: $(stamps)/venv pyproject.toml tools/requirements.py
 
 $(stamps)/frameworks: $(stamps)/build
 	$(call say,installing PyTorch into .venv)
-	@$(pip_install) --requirement <($(python) tools/requirements.py torch test-torch | grep -v s3native)
+	@$(pip_install) --requirement <($(python) tools/requirements.py torch test-torch)
 	@touch $@
 
 $(stamps)/dev: $(stamps)/build

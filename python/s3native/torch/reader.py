@@ -38,35 +38,31 @@ class S3Reader(io.BufferedIOBase):
         """The object's key."""
         return split_url(self.name)[1]  # type: ignore[attr-defined]
 
-
-class StreamReader(ObjectReader, S3Reader):
-    """An object that is read from S3, as far as it is read. No request is sent before that."""
-
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go elsewhere, but not beyond the end: that may cost a HEAD request to find out."""
         position = super().seek(offset, whence)
-        return super().seek(self.size) if position and position > self.size else position
+        size = self.size if position else 0  # type: ignore[attr-defined]
+        return super().seek(size) if position > size else position
+
+    def __repr__(self) -> str:
+        return f"<s3native.torch.S3Reader {self.name!r}{', closed' if self.closed else ''}>"  # type: ignore[attr-defined]
+
+
+class StreamReader(S3Reader, ObjectReader):
+    """An object that is read from S3, as far as it is read. No request is sent before that."""
 
     def prefetch(self) -> None:
         """Ask for the object's beginning; a HEAD request if nothing is known of it."""
         self.will_need([(0, BUFFER_SIZE)])
 
-    def __repr__(self) -> str:
-        return f"<s3native.torch.S3Reader {self.name!r}{', closed' if self.closed else ''}>"
 
-
-class HeldReader(io.BytesIO, S3Reader):
+class HeldReader(S3Reader, io.BytesIO):
     """An object that was read already: the bytes are here."""
 
     def __init__(self, url: str, data: bytes) -> None:
         super().__init__(data)
         self.name = url
         self.size = len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go elsewhere, but not beyond the end."""
-        position = super().seek(offset, whence)
-        return super().seek(self.size) if position > self.size else position
 
     def prefetch(self) -> None:
         """Do nothing: it is here."""
@@ -85,9 +81,6 @@ class HeldReader(io.BytesIO, S3Reader):
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
         return _held_at, (self.name, self.getvalue(), self.tell())
-
-    def __repr__(self) -> str:
-        return f"<s3native.torch.S3Reader {self.name!r}{', closed' if self.closed else ''}>"
 
 
 def _held_at(url: str, data: bytes, position: int) -> HeldReader:
