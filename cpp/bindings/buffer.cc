@@ -38,6 +38,13 @@ BorrowedBuffer::BorrowedBuffer(py::handle object, bool writable, const char* arg
 
 BorrowedBuffer::~BorrowedBuffer() { PyBuffer_Release(&view_); }
 
+py::object BorrowedBuffer::View(size_t start, size_t size) const {
+  const auto whole = py::memoryview(py::reinterpret_borrow<py::object>(view_.obj));
+  if (view_.len == 0) return whole;  // which cast refuses
+  const auto first = static_cast<Py_ssize_t>(start);
+  return whole.attr("cast")("B")[py::slice(first, first + static_cast<Py_ssize_t>(size), 1)];
+}
+
 void BindBuffer(py::module_& module) {
   py::class_<Buffer>(module, "Buffer", py::custom_type_setup(SetupBufferType))
       .def("__len__", [](const Buffer& buffer) { return buffer.size; })

@@ -36,6 +36,8 @@ class BorrowedBuffer {
   ConstBytes readable() const {
     return {static_cast<const std::byte*>(view_.buf), static_cast<size_t>(view_.len)};
   }
+  // A memoryview of bytes, which must be there.
+  py::object View(size_t start, size_t size) const;
 
  private:
   Py_buffer view_{};

@@ -38,7 +38,7 @@ void Collectable(PyHeapTypeObject* heap_type) {
 struct Item {
   size_t index = 0;
   py::object url;
-  py::object data;   // Buffer, a memoryview of `into`, or None
+  py::object data;   // Buffer, a memoryview of the caller's memory, or None
   py::object info;   // ObjectInfo or None
   py::object error;  // S3Error or None
 
@@ -49,9 +49,9 @@ struct Item {
 class GetManyIterator {
  public:
   GetManyIterator(std::shared_ptr<Client> client, py::iterator requests,
-                  const GetManyOptions& options, std::optional<py::object> into)
-      : client_(std::move(client)), requests_(std::move(requests)), into_(std::move(into)) {
-    if (into_) borrowed_ = std::make_unique<BorrowedBuffer>(*into_, true, "into");
+                  const GetManyOptions& options, const py::object& into)
+      : client_(std::move(client)), requests_(std::move(requests)) {
+    if (!into.is_none()) borrowed_ = std::make_unique<BorrowedBuffer>(into, true, "into");
     stream_ = client_->GetMany(options);
   }
   ~GetManyIterator() { Close(); }
@@ -72,16 +72,17 @@ class GetManyIterator {
   struct Pending {
     py::object url;
     std::string bucket;
-    size_t offset = 0;  // in `into`
+    size_t offset = 0;                    // in `into`
+    std::unique_ptr<BorrowedBuffer> own;  // the destination of this request alone
   };
 
   bool AddNext();
   GetManyRequest Parse(const py::object& request, Pending* pending);
+  void Direct(GetManyRequest* parsed, MutableBytes room, const char* name) const;
   Item Convert(GetManyItem item);
 
   std::shared_ptr<Client> client_;
   py::iterator requests_;
-  std::optional<py::object> into_;
   std::unique_ptr<BorrowedBuffer> borrowed_;
   std::unique_ptr<GetManyStream> stream_;
   std::unordered_map<size_t, Pending> pending_;
@@ -90,18 +91,23 @@ class GetManyIterator {
   bool exhausted_ = false;
 };
 
+bool IsTuple(const py::object& object, size_t size) {
+  return py::isinstance<py::tuple>(object) && py::len(object) == size;
+}
+
 GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pending) {
   GetManyRequest parsed;
   if (py::isinstance<py::str>(request)) {
     pending->url = request;
   } else if (py::isinstance<PyObjectInfo>(request)) {
     pending->url = request.attr("url");
-  } else if (py::isinstance<py::tuple>(request) && py::len(request) == 2) {
+  } else if (IsTuple(request, 2) || IsTuple(request, 3)) {
     pending->url = request[py::int_(0)];
     parsed.range = RangeFrom(request[py::int_(1)]);
   } else {
     throw py::type_error(
-        "a request of get_many must be a URL, an ObjectInfo or a pair (URL, (start, end)), not " +
+        "a request of get_many must be a URL, an ObjectInfo, (URL, (start, end)) or (URL, (start, "
+        "end), buffer), not " +
         py::repr(request).cast<std::string>());
   }
   if (!py::isinstance<py::str>(pending->url)) {
@@ -109,20 +115,30 @@ GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pendin
                          py::repr(pending->url).cast<std::string>());
   }
   parsed.url = ObjectUrl(pending->url.cast<std::string>());
-  if (borrowed_) {
-    if (!parsed.range || !parsed.range->end)
-      throw py::value_error("with into=, every request needs a range with an end");
-    const uint64_t size = *parsed.range->end - parsed.range->start;
-    if (size > borrowed_->writable().size - filled_) {
-      throw py::value_error("into holds " + std::to_string(borrowed_->writable().size) +
-                            " bytes, too few for request " + std::to_string(added_));
-    }
+  if (IsTuple(request, 3)) {
+    if (borrowed_) throw py::value_error("with into=, no request has a buffer of its own");
+    pending->own = std::make_unique<BorrowedBuffer>(request[py::int_(2)], true, "buffer");
+    Direct(&parsed, pending->own->writable(), "the buffer");
+  } else if (borrowed_) {
+    const MutableBytes whole = borrowed_->writable();
+    Direct(&parsed, {whole.data + filled_, whole.size - filled_}, "into");
     pending->offset = filled_;
-    parsed.destination = {borrowed_->writable().data + filled_, static_cast<size_t>(size)};
-    filled_ += size;
+    filled_ += parsed.destination.size;
   }
   pending->bucket = parsed.url.bucket;
   return parsed;
+}
+
+// Has the range received at the beginning of `room`.
+void GetManyIterator::Direct(GetManyRequest* parsed, MutableBytes room, const char* name) const {
+  if (!parsed->range || !parsed->range->end)
+    throw py::value_error("a request into memory needs a range with an end");
+  const uint64_t size = *parsed->range->end - parsed->range->start;
+  if (size > room.size) {
+    throw py::value_error(std::string(name) + " has room for " + std::to_string(room.size) +
+                          " bytes, too few for request " + std::to_string(added_));
+  }
+  parsed->destination = {room.data, static_cast<size_t>(size)};
 }
 
 bool GetManyIterator::AddNext() {
@@ -165,11 +181,10 @@ Item GetManyIterator::Convert(GetManyItem item) {
     return out;
   }
   Fetched& fetched = item.fetched;
-  if (borrowed_) {
-    const auto start = static_cast<Py_ssize_t>(pending.offset);
-    const auto view = py::reinterpret_steal<py::object>(PyMemoryView_FromObject(into_->ptr()));
-    out.data =
-        view.attr("cast")("B")[py::slice(start, start + static_cast<Py_ssize_t>(fetched.size), 1)];
+  if (pending.own) {
+    out.data = pending.own->View(0, fetched.size);
+  } else if (borrowed_) {
+    out.data = borrowed_->View(pending.offset, fetched.size);
   } else {
     out.data = py::cast(Buffer{std::move(fetched.slab), fetched.offset, fetched.size});
   }
@@ -184,11 +199,8 @@ py::object MakeGetMany(std::shared_ptr<Client> client, const py::object& request
   if (concurrency == 0) throw py::value_error("concurrency must be at least 1");
   if (py::isinstance<py::str>(requests))
     throw py::type_error("requests must be an iterable of URLs, not a str");
-  std::optional<py::object> destination;
-  if (!into.is_none()) destination = into;
   return py::cast(std::make_unique<GetManyIterator>(std::move(client), py::iter(requests),
-                                                    GetManyOptions{ordered, concurrency},
-                                                    std::move(destination)));
+                                                    GetManyOptions{ordered, concurrency}, into));
 }
 
 void BindGetMany(py::module_& module) {

@@ -267,7 +267,9 @@ class Client:
 
     def get_many(
         self,
-        requests: Iterable[str | _core.ObjectInfo | tuple[str, ByteRange]],
+        requests: Iterable[
+            str | _core.ObjectInfo | tuple[str, ByteRange] | tuple[str, tuple[int, int], BufferLike]
+        ],
         *,
         ordered: bool = True,
         concurrency: int = 32,
@@ -277,11 +279,12 @@ class Client:
 
         Yields items with `index`, `url`, `data` (a Buffer), `info` and `error`. A failed request
         is an item with `error` set; the others go on. `requests` is consumed as items are taken.
-        With `into`, the ranges are received one behind the other in that buffer, and `data` is a
-        memoryview of it.
 
         Args:
+            requests: URLs, `ObjectInfo`s, or pairs of a URL and a range. With a third, a writable
+                buffer, the range is received straight into that, and `data` is a memoryview of it.
             ordered: yield in the order of `requests`, else as they complete.
+            into: a writable buffer in which all ranges are received, one behind the other.
         """
         return self._engine.get_many(requests, ordered, concurrency, into)
 

@@ -127,10 +127,48 @@ def test_into_arrays_of_other_types(client: s3native.Client, urls: list[str]) ->
         assert bytes(item.data) == content((10 + row) * 1000, seed=10 + row)[:800]
 
 
+def test_each_range_into_memory_of_its_own(client: s3native.Client, urls: list[str]) -> None:
+    arrays = [np.zeros((5, 20 + i), np.float32) for i in range(COUNT)]
+    requests = [
+        (url, (10, 10 + min(array.nbytes, 1000 * i - 10)), array)
+        for i, (url, array) in enumerate(zip(urls, arrays, strict=True))
+        if i > 0
+    ]
+    for ordered in (True, False):
+        for array in arrays:
+            array.fill(0)
+        for item in client.get_many(iter(requests), ordered=ordered):
+            _, (start, end), array = requests[item.index]
+            assert item.error is None
+            assert np.shares_memory(np.frombuffer(item.data, np.uint8), array)
+            expected = content(1000 * (item.index + 1), seed=item.index + 1)[start:end]
+            assert bytes(item.data) == expected == array.tobytes()[: end - start]
+
+
+def test_ranges_into_memory_beside_others(client: s3native.Client, urls: list[str]) -> None:
+    own = bytearray(200)
+    items = list(client.get_many([(urls[3], (100, 300), own), urls[2], (urls[4], (0, 50))]))
+    assert own == content(3000, seed=3)[100:300]
+    assert [type(item.data).__name__ for item in items] == ["memoryview", "Buffer", "Buffer"]
+    empty = next(iter(client.get_many([(urls[3], (5, 5), bytearray())])))
+    assert (empty.error, bytes(empty.data)) == (None, b"")
+
+
+def test_memory_of_its_own_that_cannot_be_filled(client: s3native.Client, urls: list[str]) -> None:
+    with pytest.raises(ValueError, match="room for 10 bytes, too few for request 1"):
+        list(client.get_many([urls[1], (urls[1], (0, 11), bytearray(10))]))
+    with pytest.raises(ValueError, match="range with an end"):
+        next(client.get_many([(urls[1], (0, None), bytearray(10))]))  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="buffer of its own"):
+        next(client.get_many([(urls[1], (0, 1), bytearray(1))], into=bytearray(1)))
+    with pytest.raises(ValueError, match="writable"):
+        next(client.get_many([(urls[1], (0, 1), b"x")]))
+
+
 def test_into_that_cannot_be_filled(client: s3native.Client, urls: list[str]) -> None:
     with pytest.raises(ValueError, match="range with an end"):
         next(client.get_many([urls[1]], into=bytearray(10_000)))
-    with pytest.raises(ValueError, match="10 bytes, too few for request 1"):
+    with pytest.raises(ValueError, match="into has room for 5 bytes, too few for request 1"):
         list(client.get_many([(urls[1], (0, 5)), (urls[1], (0, 6))], into=bytearray(10)))
     with pytest.raises(ValueError, match="writable"):
         client.get_many([], into=b"read-only")
