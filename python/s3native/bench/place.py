@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import hashlib
 import secrets
+import time
 from collections.abc import Iterator
 
 import s3native
@@ -19,6 +20,8 @@ from s3native.transfer.threads import map_in_threads
 
 _UPLOADS_AT_ONCE = 16
 _LARGE = 8 << 20
+_SETTLE_SECONDS = 0.5
+"""A server may carry out requests that were cancelled, somewhat later."""
 
 
 class Place:
@@ -72,13 +75,11 @@ class Place:
     def clear(self) -> None:
         """Remove all below the prefix, uploads that were not completed as well; raises S3Error."""
         url = self.target.url(self.prefix)
-        failed = []
-        for page in self._client.list(url):
-            failed += self._client.delete_many([info.url for info in page.objects])
+        while urls := [info.url for page in self._client.list(url) for info in page.objects]:
+            for _, error in self._client.delete_many(urls):
+                raise error
         # Whatever the server's clock says.
         self._client.abort_stale_uploads(url, older_than=datetime.timedelta(days=-1))
-        if failed:
-            raise failed[0][1]
 
 
 @contextlib.contextmanager
@@ -120,6 +121,9 @@ def at(where: S3Place, client: s3native.Client) -> Iterator[Place]:
     place = Place(client, target, own.key, own_endpoint(client) or f"Amazon S3, {config.region}")
     try:
         yield place
+    except BaseException:
+        time.sleep(_SETTLE_SECONDS)
+        raise
     finally:
         place.clear()
 
