@@ -18,6 +18,15 @@ constexpr double kWorthwhile = 1.1;
 constexpr double kBetter = 1.03;
 // Epochs that must agree.
 constexpr int kVotes = 2;
+// Less per connection is not worth splitting a read for, where answers take their time.
+constexpr uint64_t kMinRequest = 1ull << 20;
+// Servers that answer so soon do not mind more requests. nginx on the same machine takes 0.3 ms for
+// the first of eight, MinIO 1.5 ms: by requests of 512 KiB instead of 1 MiB, reads of 8 MiB are
+// faster by 45 % from the one, slower by 28 % from the other.
+constexpr double kSoonUs = 800;
+constexpr double kIdleShare = 0.3;
+// Of one read in the averages.
+constexpr double kWeight = 0.25;
 
 }  // namespace
 
@@ -25,7 +34,8 @@ PrefetchWindow::PrefetchWindow(const PrefetchOptions& options)
     : options_(options),
       window_(options.max_window < kFirstAhead ? 0 : std::min(kFirstWindow, options.max_window)),
       rest_us_(options.rest_us),
-      spread_(options.connections) {}
+      spread_(options.connections),
+      late_us_(2 * kSoonUs) {}
 
 uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
   const bool jumps = !buffered && !Continues(start);
@@ -33,18 +43,43 @@ uint64_t PrefetchWindow::OnRead(uint64_t start, uint64_t size, bool buffered) {
   run_ = jumps ? size : run_ + size;
   next_ = start + size;
   if (jumps) epoch_ = {};
+  const bool filling = FillsConnections(size);
+  if (filling && idle_share_ >= kIdleShare && size > window_) {
+    // With less, each read would wait for its own first byte all the same.
+    window_ = std::min(size, options_.max_window);
+    old_bytes_ = window_;
+  }
+  const uint64_t wanted = filling && idle_share_ < kIdleShare ? 0 : window_;
   switch (options_.access) {
     case Access::kRandom:
       ahead_ = 0;
       break;
     case Access::kSequential:
-      ahead_ = window_;
+      ahead_ = wanted;
       break;
     case Access::kAuto:
-      ahead_ = first ? 0 : std::min(window_, std::max(run_, kFirstAhead));
+      ahead_ = first ? 0 : std::min(wanted, std::max(run_, kFirstAhead));
       break;
   }
   return ahead_;
+}
+
+// Whether a read leaves next to no connection to others.
+bool PrefetchWindow::FillsConnections(uint64_t size) const {
+  return 4 * size >= 3 * options_.connections * kMinBlock;
+}
+
+void PrefetchWindow::OnSplit(uint64_t before_us, uint64_t late_us, uint64_t elapsed_us) {
+  late_us_ += kWeight * (static_cast<double>(late_us) - late_us_);
+  const auto idle_us = static_cast<double>(before_us + late_us);
+  const auto all_us = static_cast<double>(std::max<uint64_t>(before_us + elapsed_us, 1));
+  idle_share_ += kWeight * (idle_us / all_us - idle_share_);
+}
+
+uint64_t PrefetchWindow::RequestSizeFor(uint64_t size) const {
+  const uint64_t most = options_.max_block;
+  if (late_us_ < kSoonUs) return std::min(kMinBlock, most);
+  return std::min(std::max(kMinRequest, size / options_.connections), most);
 }
 
 void PrefetchWindow::OnServed(uint64_t size, uint64_t waited_us, uint64_t now_us) {

@@ -1,12 +1,12 @@
 #include "s3native/reader.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstring>
 #include <list>
 #include <mutex>
 
 #include "coalesce.h"
+#include "direct_reads.h"
 #include "header_values.h"
 #include "prefetch_window.h"
 #include "process_memory.h"
@@ -20,66 +20,20 @@ namespace {
 
 // Kept behind the cursor, for seeks back into what has just been read.
 constexpr uint64_t kSeekWindow = 1ull << 20;
-// Large reads are spread over connections, but not in smaller requests than this.
-constexpr uint64_t kMinRequest = 1ull << 20;
 // Hints at most this far apart share a request.
 constexpr uint64_t kHintGap = 64ull << 10;
 
-// Requests straight into the caller's memory; all have let go of it when this dies.
-class DirectReads {
- public:
-  DirectReads(ObjectStore& store, WaitLimit* limit) : store_(store), limit_(limit) {}
-  ~DirectReads() {
-    for (const OperationPtr& operation : operations_) {
-      if (operation) operation->Cancel();
-    }
-    for (; taken_ < operations_.size(); ++taken_) Wait(taken_, [] { return false; });
+// What no block holds, as requests beside each other.
+std::vector<Piece> Spread(const std::vector<Piece>& pieces, uint64_t request_size) {
+  std::vector<Piece> spread;
+  for (const Piece& piece : pieces) {
+    const uint64_t size = piece.end - piece.start;
+    const uint64_t step = piece.block ? size : request_size;
+    for (uint64_t start = piece.start; start < piece.end; start += step)
+      spread.push_back({start, std::min(start + step, piece.end), piece.block});
   }
-
-  void Start(GetRequest get, std::byte* destination) {
-    get.destination = {destination, static_cast<size_t>(*get.range.end - get.range.start)};
-    const size_t index = operations_.size();
-    {
-      std::lock_guard lock(state_->mutex);
-      state_->results.emplace_back();
-    }
-    operations_.push_back(store_.Get(get, [state = state_, index](Result<GetResult> result) {
-      {
-        std::lock_guard lock(state->mutex);
-        state->results[index].emplace(std::move(result));
-      }
-      state->arrived.notify_one();
-    }));
-  }
-
-  // Their outcomes, in the order they were started.
-  Result<GetResult> TakeNext() {
-    if (!Wait(taken_, [&] { return limit_->Expired().has_value(); })) return *limit_->reason();
-    operations_[taken_] = nullptr;  // nothing to cancel
-    std::lock_guard lock(state_->mutex);
-    return std::move(*state_->results[taken_++]);
-  }
-
- private:
-  struct State {
-    std::mutex mutex;
-    std::condition_variable arrived;
-    std::vector<std::optional<Result<GetResult>>> results;
-  };
-
-  template <typename GivesUp>
-  bool Wait(size_t index, GivesUp&& gives_up) {
-    return WaitFor(
-        operations_[index].get(), &state_->mutex, &state_->arrived,
-        [&] { return state_->results[index].has_value(); }, gives_up);
-  }
-
-  ObjectStore& store_;
-  WaitLimit* const limit_;
-  const std::shared_ptr<State> state_ = std::make_shared<State>();
-  std::vector<OperationPtr> operations_;
-  size_t taken_ = 0;
-};
+  return spread;
+}
 
 class ObjectReader : public Reader {
  public:
@@ -126,9 +80,9 @@ class ObjectReader : public Reader {
   void ReadAhead(uint64_t from, uint64_t ahead);
   void LaunchHints();
   void ForgetHints(uint64_t start, uint64_t end);
-  std::vector<Piece> Spread(const std::vector<Piece>& pieces) const;
   Result<Gathered> Gather(uint64_t start, uint64_t end, std::byte* destination, ReadKind kind,
                           uint64_t ahead, WaitLimit* limit);
+  uint64_t RequestSizeFor(uint64_t size) const;
   Result<uint64_t> Arrived(Result<GetResult> got);
   void Served(const Gathered& gathered);
   Result<Fetched> IntoSlab(uint64_t start, uint64_t end, ReadKind kind, const CallOptions& call);
@@ -144,6 +98,7 @@ class ObjectReader : public Reader {
   const ReaderOptions options_;
   mutable std::mutex mutex_;  // guards what follows, but for the blocks
   PrefetchWindow window_;
+  uint64_t served_us_ = 0;  // the end of the last read
   std::optional<uint64_t> size_;
   std::string etag_;
   std::optional<ObjectInfo> info_;
@@ -303,27 +258,21 @@ Result<uint64_t> ObjectReader::Copy(const Piece& piece, std::byte* destination, 
       limit, [&](auto done) { return client_.store().Get(again, std::move(done)); }));
 }
 
-// What no block holds, as requests beside each other; the store spreads large ones itself.
-std::vector<Piece> ObjectReader::Spread(const std::vector<Piece>& pieces) const {
-  const Config& config = client_.config();
-  if (!MayPrefetch()) return pieces;
-  std::vector<Piece> spread;
-  for (const Piece& piece : pieces) {
-    const uint64_t size = piece.end - piece.start;
-    const uint64_t step = piece.block || size > 2 * config.part_size
-                              ? size
-                              : std::max(kMinRequest, size / config.Connections());
-    for (uint64_t start = piece.start; start < piece.end; start += step)
-      spread.push_back({start, std::min(start + step, piece.end), piece.block});
-  }
-  return spread;
+uint64_t ObjectReader::RequestSizeFor(uint64_t size) const {
+  std::lock_guard lock(mutex_);
+  return window_.RequestSizeFor(size);
 }
 
 Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end,
                                                     std::byte* destination, ReadKind kind,
                                                     uint64_t ahead, WaitLimit* limit) {
   std::vector<Piece> pieces = blocks_.Cover(start, end);
-  if (kind == ReadKind::kNext) pieces = Spread(pieces);
+  const uint64_t asked_us = NowMicroseconds();
+  uint64_t direct_size = 0;
+  for (const Piece& piece : pieces) direct_size += piece.block ? 0 : piece.end - piece.start;
+  // The store itself splits what is larger.
+  if (kind == ReadKind::kNext && MayPrefetch() && direct_size <= 2 * client_.config().part_size)
+    pieces = Spread(pieces, RequestSizeFor(direct_size));
   DirectReads direct(client_.store(), limit);
   const auto is_direct = [](const Piece& piece) { return !piece.block; };
   const bool alone = std::count_if(pieces.begin(), pieces.end(), is_direct) == 1;
@@ -337,14 +286,18 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
   ReadAhead(end, ahead);
   Gathered gathered;
   for (const Piece& piece : pieces) {
-    const uint64_t before_us = NowMicroseconds();
     const Result<uint64_t> got =
         piece.block ? Copy(piece, destination + (piece.start - start), limit, &gathered.waited_us)
                     : Arrived(direct.TakeNext());
-    if (!piece.block) gathered.waited_us += NowMicroseconds() - before_us;
     if (!got.ok()) return got.error();
     gathered.size += got.value();
     if (got.value() < piece.end - piece.start) break;  // the object's end
+  }
+  gathered.waited_us += direct.waited_us();
+  if (direct.size() > 1) {
+    std::lock_guard lock(mutex_);
+    const uint64_t before_us = served_us_ == 0 ? 0 : asked_us - std::min(asked_us, served_us_);
+    window_.OnSplit(before_us, direct.late_us(), direct.elapsed_us());
   }
   ForgetHints(start, end);
   return gathered;
@@ -364,7 +317,8 @@ Result<uint64_t> ObjectReader::ReadAt(uint64_t start, MutableBytes destination, 
 
 void ObjectReader::Served(const Gathered& gathered) {
   std::lock_guard lock(mutex_);
-  window_.OnServed(gathered.size, gathered.waited_us, NowMicroseconds());
+  served_us_ = NowMicroseconds();
+  window_.OnServed(gathered.size, gathered.waited_us, served_us_);
 }
 
 // [start, end) of a block that has arrived, or will; without a slab when its request failed.
@@ -500,6 +454,7 @@ Result<std::unique_ptr<Reader>> Client::OpenReader(S3Url url, ReaderOptions opti
   if (const Status valid = CheckHeaderValue("etag", options.etag); !valid.ok())
     return valid.error();
   return std::unique_ptr<Reader>(
+
       std::make_unique<ObjectReader>(*this, *predictor_, std::move(url), std::move(options)));
 }
 

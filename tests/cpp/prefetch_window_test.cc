@@ -38,7 +38,7 @@ TEST(PrefetchWindow, ButNoMoreThanTheWindow) {
   PrefetchWindow window({});
   window.OnRead(0, 600 * kKiB, false);
   EXPECT_EQ(window.OnRead(600 * kKiB, 600 * kKiB, false), kMiB);
-  EXPECT_EQ(window.OnRead(1200 * kKiB, 100 * kMiB, false), window.window());
+  EXPECT_EQ(window.OnRead(1200 * kKiB, 2 * kMiB, false), window.window());
 }
 
 TEST(PrefetchWindow, AJumpBeginsANewRun) {
@@ -91,6 +91,61 @@ TEST(PrefetchWindow, ASmallLimitIsTheFirstWindow) {
   EXPECT_EQ(PrefetchWindow({.max_window = 200 * kKiB}).window(), 200 * kKiB);
   EXPECT_EQ(PrefetchWindow({.max_window = 1000}).window(), 0u);
   EXPECT_EQ(PrefetchWindow({}).window(), kMiB);
+}
+
+// ---- reads that use all connections ----
+
+constexpr PrefetchOptions kTen{.connections = 10};
+
+// `count` reads of 8 MiB, one behind the other.
+uint64_t AheadAfter(PrefetchWindow* window, int count, uint64_t before_us, uint64_t late_us) {
+  uint64_t ahead = 0;
+  for (int i = 0; i < count; ++i) {
+    ahead = window->OnRead(i * 8 * kMiB, 8 * kMiB, false);
+    window->OnSplit(before_us, late_us, 4000);
+  }
+  return ahead;
+}
+
+TEST(PrefetchWindowLargeReads, HaveNothingReadAhead) {
+  PrefetchWindow window(kTen);
+  EXPECT_EQ(AheadAfter(&window, 100, 50, 600), 0u);
+  EXPECT_EQ(window.OnRead(800 * kMiB, 3 * kMiB, false), kMiB);  // which leaves connections unused
+  PrefetchWindow sequential({.access = Access::kSequential, .connections = 10});
+  EXPECT_EQ(AheadAfter(&sequential, 100, 50, 600), 0u);
+}
+
+TEST(PrefetchWindowLargeReads, HaveTheNextReadAheadWhereAnswersAreLate) {
+  PrefetchWindow window(kTen);
+  EXPECT_EQ(AheadAfter(&window, 3, 0, 2000), 0u);
+  EXPECT_EQ(AheadAfter(&window, 5, 0, 2000), 8 * kMiB);
+  EXPECT_EQ(window.window(), 8 * kMiB);
+}
+
+TEST(PrefetchWindowLargeReads, HaveTheNextReadAheadWhereReadersTakeTheirTime) {
+  PrefetchWindow window(kTen);
+  EXPECT_EQ(AheadAfter(&window, 10, 3000, 200), 8 * kMiB);
+}
+
+TEST(PrefetchWindowLargeReads, AreReadAheadNoFurtherThanIsAllowed) {
+  PrefetchWindow window({.max_window = 2 * kMiB, .connections = 10});
+  EXPECT_EQ(AheadAfter(&window, 10, 0, 3000), 2 * kMiB);
+  PrefetchWindow none({.max_window = 0, .connections = 10});
+  EXPECT_EQ(AheadAfter(&none, 10, 0, 3000), 0u);
+}
+
+TEST(PrefetchWindowLargeReads, AreSplitByConnectionsUnlessAnswersComeAtOnce) {
+  PrefetchWindow window(kTen);
+  EXPECT_EQ(window.RequestSizeFor(8 * kMiB), kMiB);
+  EXPECT_EQ(window.RequestSizeFor(16 * kMiB), 16 * kMiB / 10);
+  EXPECT_EQ(window.RequestSizeFor(kMiB / 2), kMiB);
+  AheadAfter(&window, 10, 0, 1500);
+  EXPECT_EQ(window.RequestSizeFor(8 * kMiB), kMiB);
+  AheadAfter(&window, 10, 0, 300);
+  EXPECT_EQ(window.RequestSizeFor(8 * kMiB), kMiB / 2);
+  AheadAfter(&window, 10, 0, 1500);
+  EXPECT_EQ(window.RequestSizeFor(8 * kMiB), kMiB);
+  EXPECT_EQ(PrefetchWindow({.max_block = 200'000}).RequestSizeFor(8 * kMiB), 200'000u);
 }
 
 // ---- how the window grows ----

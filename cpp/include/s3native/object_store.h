@@ -69,6 +69,7 @@ struct GetResult {
       0;  // bytes written to the destination; less than asked for only at the object's end
   ObjectInfo info;  // of the whole object
   bool checksum_validated = false;
+  uint64_t began_us = 0;  // when the answer did, by the steady clock; 0: the store does not tell
 };
 
 struct HeadRequest {

@@ -324,6 +324,7 @@ class GetRunner final : public RequestRunner<GetResult> {
   std::optional<BodyPlace> Destination(uint64_t size) override {
     if (const int crt_code = Refusal(size); crt_code != 0) return Refuse(crt_code);
     received_ = std::min<uint64_t>(size, get_.destination.size);
+    began_us_ = NowMicroseconds();
     if (on_object_) {
       ObjectHeaders copy = headers_;
       on_object_(copy.Info(request_.context.url.key));
@@ -359,6 +360,7 @@ class GetRunner final : public RequestRunner<GetResult> {
   void Arrived() override {
     GetResult result;
     result.received = received_;
+    result.began_us = began_us_;
     const bool all = status_ == 200 && received_ == headers_.content_length;
     const std::string& expected = headers_.info.checksum_crc64nvme;
     if (all && !headers_.composite_checksum && !expected.empty()) {
@@ -374,6 +376,7 @@ class GetRunner final : public RequestRunner<GetResult> {
   const GetRequest get_;
   const OnObject on_object_;
   uint64_t received_ = 0;
+  uint64_t began_us_ = 0;
 };
 
 class DocumentRunner final : public RequestRunner<Response> {
