@@ -6,10 +6,11 @@ changes.
 
 from s3native import S3Error as S3Exception
 from s3native import __version__
-from s3native.torch.checkpoint import S3Checkpoint, S3Writer
+from s3native.torch.checkpoint import S3Checkpoint, S3Writer, load, save
 from s3native.torch.config import S3ClientConfig
 from s3native.torch.datasets import S3IterableDataset, S3MapDataset, merge_states
 from s3native.torch.reader import S3Reader, S3ReaderConstructor
+from s3native.torch.safetensors import load_safetensors, save_safetensors
 
 __all__ = [
     "S3Checkpoint",
@@ -21,5 +22,9 @@ __all__ = [
     "S3ReaderConstructor",
     "S3Writer",
     "__version__",
+    "load",
+    "load_safetensors",
     "merge_states",
+    "save",
+    "save_safetensors",
 ]
