@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-import zipfile
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 import s3native
 from s3native.client import put_settings
-from s3native.file import BUFFER_SIZE, ObjectWriter
+from s3native.file import BUFFER_SIZE, ObjectReader, ObjectWriter
+from s3native.torch.archive import (
+    UnsuitableError,
+    fetch_storages,
+    read_archive,
+    replaced,
+    stored,
+)
 from s3native.torch.config import S3ClientConfig, client_for
 from s3native.torch.lazy import LazyStorage, LazyTensor
 from s3native.torch.reader import S3Reader, S3ReaderConstructor
 
 if TYPE_CHECKING:
     from s3native import Client
-
-_ZIP = b"PK\x03\x04"
-"""What zip archives begin with."""
 
 
 def save(obj: Any, url: str, *, client: Client | None = None, **options: Any) -> None:
@@ -68,63 +71,50 @@ def load(
         S3Error: as `s3native.Client.get`. Others: as `torch.load`.
     """
     client = client or s3native.default_client()
+    if mmap and not _is_device(map_location):
+        raise ValueError(f"with mmap, map_location must be a device, not {map_location!r}")
     with client.open(url) as reader:
-        if not mmap:
-            return torch.load(reader, map_location, weights_only=weights_only)
-        if not (map_location is None or isinstance(map_location, (str, torch.device))):
-            raise ValueError(f"with mmap, map_location must be a device, not {map_location!r}")
-        if not reader.peek(len(_ZIP)).startswith(_ZIP):
-            raise ValueError(f"{url} is not of the format that mmap needs, of PyTorch 1.6 or later")
-        shapes = torch.load(reader, "meta", weights_only=weights_only)
-        lazily = _Lazily(client, url, reader.etag, torch.device(map_location or "cpu"))
-        loaded = lazily(shapes)
-        with zipfile.ZipFile(reader) as archive:
-            names = archive.namelist()
-            orders = [archive.read(name) for name in names if name.endswith("/byteorder")]
-    if any(order.decode() != sys.byteorder for order in orders):
-        raise ValueError(f"{url} was saved on a machine of another byte order: mmap cannot load it")
-    if len(lazily.storages) != sum("/data/" in name for name in names):
-        raise ValueError(
-            f"{url} has tensors inside other objects than dicts, lists and tuples: mmap does not "
-            "find them"
-        )
-    return loaded
+        if mmap:
+            return _load_lazily(client, reader, map_location, weights_only)
+        if weights_only and _is_device(map_location):
+            with suppress(UnsuitableError):
+                return _load_at_once(client, reader, map_location)
+            reader.seek(0)
+        return torch.load(reader, map_location, weights_only=weights_only)
 
 
-class _Lazily:
-    """Replaces tensors without bytes, in containers that it changes, by such that fetch them."""
+def _is_device(map_location: Any) -> bool:
+    return map_location is None or isinstance(map_location, (str, torch.device))
 
-    def __init__(self, client: Client, url: str, etag: str, device: torch.device) -> None:
-        self._from = (client, url, etag)
-        self._device = device
-        self.storages: dict[int, LazyStorage] = {}
-        self._tensors: dict[int, tuple[torch.Tensor, LazyTensor]] = {}
 
-    def __call__(self, value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return self._tensor(value)
-        if isinstance(value, dict):
-            for key in value:
-                value[key] = self(value[key])
-        elif isinstance(value, list):
-            value[:] = [self(each) for each in value]
-        elif type(value) is tuple:
-            return tuple(self(each) for each in value)
-        elif isinstance(value, tuple) and hasattr(value, "_make"):
-            return value._make(self(each) for each in value)
-        return value
+def _load_at_once(client: Client, reader: ObjectReader, device: Any) -> Any:
+    """Have all storages under way beside each other, instead of one after the other."""
+    archive = read_archive(reader, weights_only=True)
+    if device is None and archive.was_elsewhere:
+        raise UnsuitableError("torch.load knows what was where")
+    storages = fetch_storages(client, reader.name, reader.etag, archive.storages)
 
-    def _tensor(self, tensor: torch.Tensor) -> LazyTensor:
-        if id(tensor) not in self._tensors:
-            storage = tensor.untyped_storage()
-            start = getattr(storage, "_checkpoint_offset", None)
-            if start is None:
-                raise ValueError(f"PyTorch {torch.__version__} is too old for mmap")
-            if start not in self.storages:
-                self.storages[start] = LazyStorage(*self._from, start, storage.nbytes())
-            lazy = LazyTensor.like(tensor, self._device, self.storages[start])
-            self._tensors[id(tensor)] = (tensor, lazy)
-        return self._tensors[id(tensor)][1]
+    def real(tensor: torch.Tensor) -> torch.Tensor:
+        place = tensor.storage_offset(), tensor.size(), tensor.stride()
+        here = torch.empty(0, dtype=tensor.dtype).set_(storages[stored(tensor)], *place)
+        here = here.to(device or "cpu")
+        if isinstance(tensor, torch.nn.Parameter):
+            return torch.nn.Parameter(here, tensor.requires_grad)
+        return here.requires_grad_(tensor.requires_grad)
+
+    return replaced(archive.value, real)
+
+
+def _load_lazily(client: Client, reader: ObjectReader, device: Any, weights_only: bool) -> Any:
+    archive = read_archive(reader, weights_only=weights_only)
+    storages = {
+        place: LazyStorage(client, reader.name, reader.etag, place) for place in archive.storages
+    }
+
+    def lazy(tensor: torch.Tensor) -> torch.Tensor:
+        return LazyTensor.like(tensor, torch.device(device or "cpu"), storages[stored(tensor)])
+
+    return replaced(archive.value, lazy)
 
 
 class S3Writer(ObjectWriter):

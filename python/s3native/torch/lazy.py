@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._pytree import tree_map_only
 
-from s3native.torch.memory import buffer_of_storage
+from s3native.torch.archive import Stored, fetch_storages
 
 if TYPE_CHECKING:
     from s3native import Client
@@ -28,15 +28,11 @@ _DETACHING = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
 
 
 class LazyStorage:
-    """The bytes of one storage in a checkpoint: fetched once, whoever asks first.
+    """A storage of an object: its bytes are fetched once, whoever asks first."""
 
-    Args:
-        size: bytes of it. start: where they begin in the object. etag: of the object.
-    """
-
-    def __init__(self, client: Client, url: str, etag: str, start: int, size: int) -> None:
+    def __init__(self, client: Client, url: str, etag: str, place: Stored) -> None:
         self._from = (client, url, etag)
-        self._range = (start, start + size)
+        self._place = place
         self._lock = threading.Lock()
         self._storage: torch.UntypedStorage | None = None
 
@@ -44,13 +40,8 @@ class LazyStorage:
         """Return the storage. Raises S3Error; PreconditionFailedError: it was overwritten."""
         with self._lock:
             if self._storage is None:
-                client, url, etag = self._from
-                start, end = self._range
-                storage = torch.UntypedStorage(end - start)
-                if end > start:
-                    buffer = buffer_of_storage(storage)
-                    client.get_into(url, buffer, range=self._range, if_match=etag)
-                self._storage = storage
+                found = fetch_storages(*self._from, frozenset([self._place]))
+                self._storage = found[self._place]
             return self._storage
 
 

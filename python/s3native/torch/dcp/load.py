@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.distributed.checkpoint.planner import LoadItemType, LoadPlanner, ReadItem
 
-from s3native import PreconditionFailedError
 from s3native.torch.dcp.stored import HEAD, Stored, parse_head
+from s3native.torch.fetching import GAP, coalesced, fetched
 from s3native.torch.memory import buffer_of
-from s3native.torch.ranges import coalesced
 
 if TYPE_CHECKING:
     from s3native import Client
 
-_SMALL = 256 << 10
-"""Bytes of what is fetched as a whole, and of gaps between what is fetched together: about what a
-request costs in bandwidth."""
 _REQUEST = 8 << 20
 """Bytes of neighbours that are fetched together."""
 
@@ -74,7 +69,7 @@ class Load:
         self._client = client
         self._planner = planner
         self._transforms = transforms
-        self._gap = int(min(gap, _SMALL))
+        self._gap = int(min(gap, GAP))
         self._chunks: dict[tuple[str, int], _Chunk] = {}
         self._etags: dict[str, str] = {}
 
@@ -89,11 +84,11 @@ class Load:
         parts: list[_Part] = []
         groups = list(self._groups())
         ranges = ((group[0].chunk.url, (group[0].start, _end(group))) for group in groups)
-        for index, data in self._fetched(ranges):
+        for index, data in fetched(self._client, ranges, self._etags):
             first = groups[index][0].start
             for span in groups[index]:
                 parts += self._begin(span, data[span.start - first : span.end - first])
-        for index, data in self._fetched(self._requests(parts)):
+        for index, data in fetched(self._client, self._requests(parts), self._etags):
             part, parts[index] = parts[index], None  # type: ignore[call-overload]
             self._finish(part, data)
 
@@ -101,22 +96,12 @@ class Load:
         files: dict[str, list[_Span]] = {}
         for chunk in self._chunks.values():
             size = chunk.end - chunk.start
-            if chunk.is_plain_tensor and size > _SMALL:
+            if chunk.is_plain_tensor and size > GAP:
                 size = HEAD
             span = _Span(chunk, chunk.start, chunk.start + size)
             files.setdefault(chunk.url, []).append(span)
         for spans in files.values():
             yield from coalesced(spans, self._gap, _REQUEST)
-
-    def _fetched(self, requests: Iterable[Any]) -> Iterator[tuple[int, memoryview]]:
-        # Closed at once when something fails: nothing writes to the state's tensors any more then.
-        with closing(self._client.get_many(requests, ordered=False)) as items:
-            for item in items:
-                if item.error is not None:
-                    raise item.error
-                if self._etags.setdefault(item.url, item.info.etag) != item.info.etag:
-                    raise PreconditionFailedError(f"{item.url} was overwritten while it was read")
-                yield item.index, memoryview(item.data)
 
     def _begin(self, span: _Span, data: memoryview) -> Iterator[_Part]:
         """Load what is here; what else is needed of the chunk."""

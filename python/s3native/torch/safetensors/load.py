@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
 import posixpath
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import s3native
-from s3native import IntegrityError, PreconditionFailedError, RangeError
-from s3native.torch.memory import buffer_of
-from s3native.torch.ranges import coalesced
+from s3native import IntegrityError, RangeError
+from s3native.torch.fetching import GAP, coalesced, fetched
+from s3native.torch.memory import allocate, buffer_of
 from s3native.torch.safetensors.format import Entry, header_end, parse_header
 
 if TYPE_CHECKING:
@@ -23,14 +22,11 @@ if TYPE_CHECKING:
 
 _HEAD = 64 << 10
 """Bytes asked for at first: enough for the headers of most files."""
-_GAP = 256 << 10
-"""Tensors so many bytes apart are asked for together: about what a request costs in bandwidth."""
 _RUN = 256 << 20
 """Bytes that tensors share: those of a run live until its last tensor goes."""
 _PIECE = 8 << 20
 _PIECES = 10
 """On their way to a device at once."""
-_HUGE_PAGE = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def _received(
     client: Client, file: _File, entries: list[Entry], _device: torch.device
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Tensors over the memory that their bytes were received into."""
-    runs = coalesced(entries, _GAP, _RUN)
+    runs = coalesced(entries, GAP, _RUN)
     memory: dict[int, Any] = {}
 
     def requests() -> Iterator[Any]:
@@ -123,23 +119,16 @@ def _received(
             memory[index] = _memory(start, end)
             yield file.url, (start, end), memory[index]
 
-    for item in client.get_many(requests(), ordered=False):
-        _check(file, item)
-        run, buffer = runs[item.index], memory.pop(item.index)
+    for index, _ in fetched(client, requests(), {file.url: file.etag}):
+        run, buffer = runs[index], memory.pop(index)
         for entry in run:
             yield entry.name, _tensor(entry, buffer, entry.start - run[0].start)
 
 
 def _memory(start: int, end: int) -> Any:
-    """Memory for a range; huge pages save the time that it takes to map it by small ones."""
-    size = end - start
+    """Memory for a range."""
     shift = start % 64  # what is aligned in the file is here
-    if size < _HUGE_PAGE:
-        return buffer_of(torch.empty(shift + size, dtype=torch.uint8))[shift:]
-    pages = mmap.mmap(-1, shift + size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(pages)[shift:]
+    return buffer_of(allocate(shift + end - start))[shift:]
 
 
 def _tensor(entry: Entry, buffer: Any, start: int) -> torch.Tensor:
@@ -156,7 +145,7 @@ def _staged(
     """Tensors on a device, copied there from pinned memory while more is received."""
     pieces = [
         (run, start, min(start + _PIECE, run[-1].end))
-        for run in coalesced(entries, _GAP, _RUN)
+        for run in coalesced(entries, GAP, _RUN)
         for start in range(run[0].start, run[-1].end, _PIECE)
     ]
     staging = _Staging(device)
@@ -168,10 +157,9 @@ def _staged(
             yield file.url, (start, end), buffer_of(used[index])
 
     there = {entry: torch.empty(entry.shape, dtype=entry.dtype, device=device) for entry in entries}
-    for item in client.get_many(requests(), ordered=False, concurrency=_PIECES):
-        _check(file, item)
-        run, start, end = pieces[item.index]
-        piece = used.pop(item.index)
+    for index, _ in fetched(client, requests(), {file.url: file.etag}, _PIECES):
+        run, start, end = pieces[index]
+        piece = used.pop(index)
         for entry in run:
             first, last = max(start, entry.start), min(end, entry.end)
             if first < last:
@@ -217,10 +205,3 @@ class _Staging:
         """Wait for all copies."""
         for event, _ in self._copied:
             event.synchronize()
-
-
-def _check(file: _File, item: Any) -> None:
-    if item.error is not None:
-        raise item.error
-    if item.info.etag != file.etag:
-        raise PreconditionFailedError(f"{file.url} was overwritten while it was read")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 needs("torch")
 
-from s3native.torch.ranges import coalesced
+from s3native.torch.fetching import coalesced
 
 
 @dataclass(frozen=True)
