@@ -16,7 +16,11 @@ from frameworks import needs
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-FRAMEWORKS = {"pytorch.md": "torch"}  # pages about one
+FRAMEWORKS = {  # what pages are about
+    "pytorch.md": ["torch"],
+    "checkpoints.md": ["torch", "accelerate", "transformers"],
+    "from-s3torchconnector.md": ["torch"],
+}
 WITHOUT_PYTHON = {"building.md", "command.md"}  # pages for the shell
 
 BLOCK = re.compile(r"(?:<!--(?P<comment>.*?)-->\s*\n)?```python\n(?P<code>.*?)^```", re.S | re.M)
@@ -68,8 +72,8 @@ def documented(
 @pytest.mark.usefixtures("pageable_afterwards")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_run(page: Path, documented: s3native.Client) -> None:
-    if page.name in FRAMEWORKS:
-        needs(FRAMEWORKS[page.name])
+    for name in FRAMEWORKS.get(page.name, ()):
+        needs(name)
     blocks = blocks_of(page)
     names: dict[str, Any] = {"__name__": page.stem}
     for block in blocks:
