@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import os
 import pickle
@@ -52,6 +53,85 @@ def make(request: pytest.FixtureRequest, place: dict[str, Any], bucket: str) -> 
     if request.param == "from_objects":
         where = [f"s3://{bucket}/data/{number:02}" for number in range(len(SIZES))]
     return lambda kind, **options: getattr(kind, request.param)(where, **place, **options)
+
+
+def keys_of(dataset: Any) -> list[str]:
+    return [reader.key.rpartition("/")[2] for reader in dataset]
+
+
+@pytest.mark.parametrize("kind", DATASETS)
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ({"include": "0[0-2]"}, [0, 1, 2]),
+        ({"include": ["01", "?2"], "exclude": "0*"}, []),
+        ({"exclude": ["*[1-8]"]}, [0, 9]),
+        ({"suffix": "3"}, [3]),
+        ({"suffix": ("3", "5"), "exclude": "05"}, [3]),
+        ({"include": "data/*"}, []),
+    ],
+)
+def test_some_of_a_prefix(
+    place: dict[str, Any], bucket: str, kind: Any, options: dict[str, Any], numbers: list[int]
+) -> None:
+    chosen = kind.from_prefix(f"s3://{bucket}/data/", **place, **options)
+    assert keys_of(chosen) == [f"{number:02}" for number in numbers]
+    beside = kind.from_prefix(f"s3://{bucket}/data/0", **place, **options)  # of the same folder
+    assert keys_of(beside) == [f"{number:02}" for number in numbers]
+
+
+@pytest.mark.parametrize("kind", DATASETS)
+@pytest.mark.parametrize("there", ["file", "object"])
+def test_a_listing_is_kept(
+    client: s3native.Client,
+    place: dict[str, Any],
+    bucket: str,
+    kind: Any,
+    there: str,
+    tmp_path: Any,
+) -> None:
+    manifest = tmp_path / "list.json" if there == "file" else f"s3://{bucket}/list.json"
+    prefix = f"s3://{bucket}/data/"
+
+    def make(**options: Any) -> Any:
+        return kind.from_prefix(prefix, manifest=manifest, **place, **options)
+
+    expected = [(f"data/{number:02}", content(number)) for number in range(len(SIZES))]
+    assert list(make(transform=key_and_bytes)) == expected
+    client.put(f"s3://{bucket}/data/later", b"later")
+    kept = make(transform=key_and_bytes)
+    assert list(kept) == expected
+    assert list(pickle.loads(pickle.dumps(kept))) == expected
+    assert keys_of(make(suffix="3")) == ["03"]
+    loader = DataLoader(make(transform=key_and_bytes), batch_size=None, num_workers=2)
+    assert sorted({tuple(sample) for sample in loader}) == expected
+    if there == "file":
+        assert [path.name for path in tmp_path.iterdir()] == ["list.json"]
+        manifest.unlink()
+    else:
+        client.delete(manifest)
+    assert keys_of(make())[-1] == "later"
+
+
+def test_manifests_that_are_none(place: dict[str, Any], bucket: str, tmp_path: Any) -> None:
+    manifest = tmp_path / "list.json"
+    prefix = f"s3://{bucket}/data/"
+    list(S3MapDataset.from_prefix(prefix, manifest=manifest, **place))
+    with pytest.raises(ValueError, match="manifest of"):
+        len(S3MapDataset.from_prefix(prefix + "0", manifest=manifest, **place))
+    good = json.loads(manifest.read_text())
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        json.dumps(good | {"sizes": []}),
+        json.dumps(good | {"s3native_manifest": 2}),
+    ):
+        manifest.write_text(text)
+        with pytest.raises(ValueError, match="is no manifest"):
+            len(S3MapDataset.from_prefix(prefix, manifest=manifest, **place))
+    with pytest.raises(FileNotFoundError):
+        len(S3MapDataset.from_prefix(prefix, manifest=tmp_path / "no" / "list.json", **place))
 
 
 def key_and_bytes(reader: S3Reader) -> tuple[str, bytes]:

@@ -11,7 +11,7 @@ import torch.distributed
 import torch.utils.data
 
 from s3native.torch.config import S3ClientConfig, client_for
-from s3native.torch.listing import Prefix, Urls
+from s3native.torch.listing import ListingOptions, Prefix, Urls
 from s3native.torch.reader import ReaderConstructor, ReaderKind, S3ReaderConstructor
 from s3native.torch.samples import Object, OnError, Output, Samples, identity
 from s3native.torch.shards import Even, Order, Progress, Share, at, dealt, merged
@@ -46,6 +46,14 @@ class IterableOptions(DatasetOptions, total=False):
     shuffle: bool | int
     seed: int
     even_shards: Even
+
+
+class PrefixOptions(DatasetOptions, ListingOptions, total=False):
+    """Keyword arguments of `S3Dataset.from_prefix`."""
+
+
+class IterablePrefixOptions(IterableOptions, ListingOptions, total=False):
+    """Keyword arguments of `S3IterableDataset.from_prefix`."""
 
 
 class S3Dataset:
@@ -98,10 +106,24 @@ class S3Dataset:
 
     @classmethod
     def from_prefix(
-        cls, s3_uri: str, *, region: str | None = None, **options: Unpack[DatasetOptions]
+        cls, s3_uri: str, *, region: str | None = None, **options: Unpack[PrefixOptions]
     ) -> Self:
-        """Return the dataset of all objects whose keys begin with the URL's."""
-        return cls(region, Prefix(s3_uri), **options)
+        """Return the dataset of the objects whose keys begin with the URL's.
+
+        Args:
+            include: patterns of `fnmatch`, one or several, for names below the last "/" of the
+                URL: only objects that match one.
+            exclude: patterns of objects that are left out.
+            suffix: only objects whose keys end so, or with one of these.
+            manifest: a file, or an s3:// URL, that keeps the listing: made by the first that needs
+                it, and believed from then on. Remove it to have the prefix listed anew.
+            options: of the class.
+
+        Raises:
+            ValueError: the manifest is none, or that of another prefix.
+        """
+        rest: dict[str, Any] = {**options}
+        return cls(region, Prefix.taking(s3_uri, rest), **rest)
 
     @classmethod
     def from_objects(
@@ -215,10 +237,10 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
 
     @classmethod
     def from_prefix(
-        cls, s3_uri: str, *, region: str | None = None, **options: Unpack[IterableOptions]
+        cls, s3_uri: str, *, region: str | None = None, **options: Unpack[IterablePrefixOptions]
     ) -> Self:
-        """Return the dataset of all objects whose keys begin with the URL's."""
-        return cls(region, Prefix(s3_uri), **options)
+        """Return the dataset of a prefix, as `S3Dataset.from_prefix` does."""
+        return super().from_prefix(s3_uri, region=region, **options)  # type: ignore[misc]
 
     @classmethod
     def from_objects(

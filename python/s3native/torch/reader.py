@@ -13,6 +13,7 @@ from s3native.file import BUFFER_SIZE, ObjectReader
 
 if TYPE_CHECKING:
     from s3native import Client, ObjectInfo
+    from s3native.torch.listing import Listed
 
 ReaderConstructor = Callable[..., Any]
 """What makes readers: one of `S3ReaderConstructor`'s, or a function of the keyword arguments
@@ -102,7 +103,7 @@ class ReaderKind:
         """Whether small objects are best asked for as a whole, ahead."""
         return self.name == "sequential"
 
-    def open(self, client: Client, url: str, info: ObjectInfo | None) -> StreamReader:
+    def open(self, client: Client, url: str, info: ObjectInfo | Listed | None) -> StreamReader:
         """Return a reader; what is known of the object is believed, and it must be that one."""
         options: dict[str, Any] = {"size": info.size, "etag": info.etag} if info else {}
         if self.buffer_size is None:
@@ -161,7 +162,10 @@ class S3ReaderConstructor:
 
 
 def open_reader(
-    constructor: ReaderConstructor | ReaderKind, client: Client, url: str, info: ObjectInfo | None
+    constructor: ReaderConstructor | ReaderKind,
+    client: Client,
+    url: str,
+    info: ObjectInfo | Listed | None,
 ) -> Any:
     """Return the reader of an object that a constructor makes."""
     if isinstance(constructor, ReaderKind):

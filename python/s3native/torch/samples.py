@@ -11,11 +11,12 @@ from typing import Any, Literal
 import torch
 
 from s3native import Client, NotFoundError, ObjectInfo, RangeError
+from s3native.torch.listing import Listed
 from s3native.torch.reader import HeldReader, ReaderConstructor, ReaderKind, open_reader
 
 Output = Literal["reader", "buffer", "bytes", "tensor"]
 OnError = Literal["raise", "skip"] | Callable[[Exception, str], Any]
-Object = ObjectInfo | str
+Object = ObjectInfo | Listed | str
 """What is known of an object, or its URL."""
 
 OUTPUTS = ("reader", "buffer", "bytes", "tensor")
