@@ -231,7 +231,9 @@ Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,
 }
 
 std::unique_ptr<GetManyStream> Client::GetMany(const GetManyOptions& options) const {
-  return MakeGetManyStream(*store_, GetProcessMemory(), *predictor_, options);
+  // More than keeps all connections busy only takes memory, and out of the caches.
+  const uint64_t enough = 2 * config_.Connections() * config_.part_size;
+  return MakeGetManyStream(*store_, GetProcessMemory(), *predictor_, options, enough);
 }
 
 Result<PutResult> Client::Put(const S3Url& url, ConstBytes data, const UploadOptions& options,

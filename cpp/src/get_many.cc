@@ -24,6 +24,7 @@ struct Entry {
   Fetch fetch;
   bool borrowed = false;  // the caller's memory: not counted against the budget
   uint64_t reserved = 0;
+  uint64_t size = 0;  // that is asked for
 };
 
 // What completions touch; shared with them so that they never outlive it.
@@ -37,8 +38,8 @@ struct Arrivals {
 class Stream : public GetManyStream {
  public:
   Stream(ObjectStore& store, ProcessMemory& memory, SizePredictor& predictor,
-         const GetManyOptions& options)
-      : store_(store), memory_(memory), predictor_(predictor), options_(options) {}
+         const GetManyOptions& options, uint64_t enough)
+      : store_(store), memory_(memory), predictor_(predictor), options_(options), enough_(enough) {}
   ~Stream() override;
 
   bool WantsMore() const override;
@@ -60,17 +61,23 @@ class Stream : public GetManyStream {
   ProcessMemory& memory_;
   SizePredictor& predictor_;
   const GetManyOptions options_;
+  const uint64_t enough_;
   const std::shared_ptr<Arrivals> arrivals_ = std::make_shared<Arrivals>();
   size_t added_ = 0;
   size_t next_out_ = 0;  // ordered: index of the next item to hand out
   size_t in_flight_ = 0;
   uint64_t reserved_ = 0;
+  uint64_t pending_size_ = 0;                         // of what is in flight or ready
   std::map<size_t, std::unique_ptr<Entry>> entries_;  // in flight or queued, by index
   std::map<size_t, Entry*>
       queued_;  // waiting for the budget, the first or the next request of each
   std::map<size_t, GetManyItem> ready_;  // ordered
   std::deque<GetManyItem> ready_unordered_;
-  std::map<size_t, uint64_t> held_;  // reservations of ready items
+  struct Held {
+    uint64_t reserved = 0;
+    uint64_t size = 0;
+  };
+  std::map<size_t, Held> held_;  // by ready items
   // Of the item handed out last: who reads a stream item by item drops it for the next one.
   uint64_t taken_ = 0;
 };
@@ -88,7 +95,8 @@ bool Stream::WantsMore() const {
   // Twice the concurrency may be waiting to be handed out, so that one slow object does not idle
   // the connections.
   const size_t pending = entries_.size() + ready_.size() + ready_unordered_.size();
-  return queued_.empty() && in_flight_ < options_.concurrency && pending < 2 * options_.concurrency;
+  return queued_.empty() && in_flight_ < options_.concurrency &&
+         pending < 2 * options_.concurrency && pending_size_ < enough_;
 }
 
 void Stream::Add(GetManyRequest request) {
@@ -118,6 +126,8 @@ void Stream::StartQueued() {
     const bool first = !entry->fetch.NeedsMore();
     const size_t size =
         SlabPool::SizeClass(first ? entry->fetch.FirstSize() : entry->fetch.MoreSize());
+    // Of objects that turned out to be large.
+    if (!first && in_flight_ > 0 && pending_size_ - entry->size >= enough_) return;
     const uint64_t before = entry->reserved;
     if (!Reserve(entry, size)) return;
     queued_.erase(queued_.begin());
@@ -134,6 +144,9 @@ void Stream::Unreserve(Entry* entry, uint64_t size) {
 
 void Stream::Launch(Entry* entry, bool first) {
   ++in_flight_;
+  const uint64_t size = first ? entry->fetch.FirstSize() : entry->fetch.MoreSize();
+  pending_size_ += size - entry->size;
+  entry->size = size;
   auto arrived = [arrivals = arrivals_, index = entry->index] {
     std::lock_guard lock(arrivals->mutex);
     arrivals->indices.push_back(index);
@@ -171,7 +184,7 @@ void Stream::Settle(size_t index) {
   } else {
     item.error = std::move(fetched).error();
   }
-  held_[index] = entry->reserved;
+  held_[index] = {entry->reserved, entry->size};
   entries_.erase(index);
   if (options_.ordered) {
     ready_.emplace(index, std::move(item));
@@ -194,7 +207,8 @@ std::optional<GetManyItem> Stream::TakeReady() {
   }
   ReleaseTaken();
   auto held = held_.find(item->index);
-  taken_ = held->second;
+  taken_ = held->second.reserved;
+  pending_size_ -= held->second.size;
   held_.erase(held);
   return item;
 }
@@ -241,8 +255,8 @@ Result<std::optional<GetManyItem>> Stream::Next(const CallOptions& call) {
 
 std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory,
                                                  SizePredictor& predictor,
-                                                 const GetManyOptions& options) {
-  return std::make_unique<Stream>(store, memory, predictor, options);
+                                                 const GetManyOptions& options, uint64_t enough) {
+  return std::make_unique<Stream>(store, memory, predictor, options, enough);
 }
 
 }  // namespace s3native

@@ -11,8 +11,9 @@
 
 namespace s3native {
 
+// `enough`: bytes in flight or ready, beyond which no more is wanted.
 std::unique_ptr<GetManyStream> MakeGetManyStream(ObjectStore& store, ProcessMemory& memory,
                                                  SizePredictor& predictor,
-                                                 const GetManyOptions& options);
+                                                 const GetManyOptions& options, uint64_t enough);
 
 }  // namespace s3native

@@ -187,6 +187,21 @@ def test_objects_larger_than_predicted(client: s3native.Client, bucket: str) -> 
             assert bytes(item.data) == content(sizes[item.index], seed=item.index)
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_large_objects_are_not_all_fetched_at_once(
+    client: s3native.Client, bucket: str, ordered: bool, settled: Callable[[], None]
+) -> None:
+    """Twice what all connections carry at once, 100 MiB here, is enough in flight."""
+    url = f"s3://{bucket}/large"
+    client.put(url, content(12_000_000, seed=1))
+    before, most = client.stats()["pool_in_use"], 0
+    for count, item in enumerate(client.get_many([url] * 40, ordered=ordered, concurrency=40)):
+        assert len(item.data) == 12_000_000
+        most = max(most, client.stats()["pool_in_use"] - before)
+    assert count == 39
+    assert most < 300_000_000  # beside the first parts of all
+
+
 def test_thousands_of_small_objects(
     client: s3native.Client, bucket: str, settled: Callable[[], None]
 ) -> None:
