@@ -277,6 +277,8 @@ class Client:
     ) -> _core.GetManyIterator:
         """Fetches many objects or ranges, `concurrency` in flight, within the memory limit.
 
+        Of large ones, no more are in flight than keep all connections busy.
+
         Yields items with `index`, `url`, `data` (a Buffer), `info` and `error`. A failed request
         is an item with `error` set; the others go on. `requests` is consumed as items are taken.
 

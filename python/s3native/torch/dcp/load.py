@@ -116,7 +116,10 @@ class Load:
         stored = replace(stored, start=chunk.start + stored.start)
         for item in chunk.items:
             start, end = stored.span(item.storage_offsets, item.lengths)
-            yield _Part(chunk, start, end, item, stored)
+            if start == end:
+                self._copy(item, _view(stored, item, data[:0]))
+            else:
+                yield _Part(chunk, start, end, item, stored)
 
     def _requests(self, parts: list[_Part]) -> Iterator[Any]:
         for part in parts:
