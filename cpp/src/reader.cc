@@ -294,7 +294,7 @@ Result<ObjectReader::Gathered> ObjectReader::Gather(uint64_t start, uint64_t end
     if (got.value() < piece.end - piece.start) break;  // the object's end
   }
   gathered.waited_us += direct.waited_us();
-  if (direct.size() > 1) {
+  if (kind == ReadKind::kNext && direct.size() > 1) {
     std::lock_guard lock(mutex_);
     const uint64_t before_us = served_us_ == 0 ? 0 : asked_us - std::min(asked_us, served_us_);
     window_.OnSplit(before_us, direct.late_us(), direct.elapsed_us());
@@ -454,7 +454,6 @@ Result<std::unique_ptr<Reader>> Client::OpenReader(S3Url url, ReaderOptions opti
   if (const Status valid = CheckHeaderValue("etag", options.etag); !valid.ok())
     return valid.error();
   return std::unique_ptr<Reader>(
-
       std::make_unique<ObjectReader>(*this, *predictor_, std::move(url), std::move(options)));
 }
 

@@ -91,6 +91,21 @@ def stored(tensor: torch.Tensor) -> Stored:
     return Stored(start, start + storage.nbytes())
 
 
+def filled(
+    tensor: torch.Tensor, storage: torch.UntypedStorage, device: torch.device
+) -> torch.Tensor:
+    """Return a tensor without bytes as one on a device, over its storage if that is the CPU."""
+    place = tensor.storage_offset(), tensor.size(), tensor.stride()
+    return torch.empty(0, dtype=tensor.dtype).set_(storage, *place).to(device)
+
+
+def of_kind(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as a parameter, or with gradients, where that one is or has."""
+    if isinstance(like, torch.nn.Parameter):
+        return torch.nn.Parameter(tensor, like.requires_grad)
+    return tensor.requires_grad_(like.requires_grad)
+
+
 def replaced(value: Any, of: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """Return a value with other tensors in its containers, which it changes."""
     done: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -125,18 +140,19 @@ def fetch_storages(
     memory = {one: allocate(one.end - one.start) for one in wanted}
     large = [one for one in wanted if one.end - one.start >= GAP]
     small = [one for one in wanted if 0 < one.end - one.start < GAP]
-    groups = [[one] for one in large] + coalesced(small, GAP, _TOGETHER)
+    groups = coalesced(small, GAP, _TOGETHER)
 
     def requests() -> Iterator[Any]:
         for one in large:
             yield url, (one.start, one.end), buffer_of(memory[one])
-        for group in groups[len(large) :]:
+        for group in groups:
             yield url, (group[0].start, group[-1].end)
 
     for index, data in fetched(client, requests(), {url: etag}):
         if index < len(large):
             continue  # it is there
-        start = groups[index][0].start
-        for one in groups[index]:
+        group = groups[index - len(large)]
+        start = group[0].start
+        for one in group:
             buffer_of(memory[one])[:] = data[one.start - start : one.end - start]
     return {one: tensor.untyped_storage() for one, tensor in memory.items()}

@@ -13,6 +13,8 @@ from s3native.file import BUFFER_SIZE, ObjectReader, ObjectWriter
 from s3native.torch.archive import (
     UnsuitableError,
     fetch_storages,
+    filled,
+    of_kind,
     read_archive,
     replaced,
     stored,
@@ -95,12 +97,8 @@ def _load_at_once(client: Client, reader: ObjectReader, device: Any) -> Any:
     storages = fetch_storages(client, reader.name, reader.etag, archive.storages)
 
     def real(tensor: torch.Tensor) -> torch.Tensor:
-        place = tensor.storage_offset(), tensor.size(), tensor.stride()
-        here = torch.empty(0, dtype=tensor.dtype).set_(storages[stored(tensor)], *place)
-        here = here.to(device or "cpu")
-        if isinstance(tensor, torch.nn.Parameter):
-            return torch.nn.Parameter(here, tensor.requires_grad)
-        return here.requires_grad_(tensor.requires_grad)
+        here = filled(tensor, storages[stored(tensor)], torch.device(device or "cpu"))
+        return of_kind(here, tensor)
 
     return replaced(archive.value, real)
 

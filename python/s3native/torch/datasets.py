@@ -235,23 +235,25 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
             self._rank = torch.distributed.get_rank()
             self._world_size = torch.distributed.get_world_size()
 
-    @classmethod
-    def from_prefix(
-        cls, s3_uri: str, *, region: str | None = None, **options: Unpack[IterablePrefixOptions]
-    ) -> Self:
-        """Return the dataset of a prefix, as `S3Dataset.from_prefix` does."""
-        return super().from_prefix(s3_uri, region=region, **options)  # type: ignore[misc]
+    if TYPE_CHECKING:  # those of `S3Dataset`, with more keyword arguments
 
-    @classmethod
-    def from_objects(
-        cls,
-        object_uris: str | Iterable[str],
-        *,
-        region: str | None = None,
-        **options: Unpack[IterableOptions],
-    ) -> Self:
-        """Return the dataset of these objects."""
-        return cls(region, Urls(object_uris), **options)
+        @classmethod
+        def from_prefix(
+            cls,
+            s3_uri: str,
+            *,
+            region: str | None = None,
+            **options: Unpack[IterablePrefixOptions],
+        ) -> Self: ...
+
+        @classmethod
+        def from_objects(
+            cls,
+            object_uris: str | Iterable[str],
+            *,
+            region: str | None = None,
+            **options: Unpack[IterableOptions],
+        ) -> Self: ...
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next, from 0 on: each has its own order. Reaches workers, too."""

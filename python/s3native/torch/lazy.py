@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._pytree import tree_map_only
 
-from s3native.torch.archive import Stored, fetch_storages
+from s3native.torch.archive import Stored, fetch_storages, filled, of_kind
 
 if TYPE_CHECKING:
     from s3native import Client
@@ -112,10 +112,7 @@ class LazyTensor(torch.Tensor):
 
     def _as_plain(self) -> torch.Tensor:
         """The same kind of tensor, of no class of ours."""
-        plain = self.fetched().detach()
-        if isinstance(self, torch.nn.Parameter):
-            return torch.nn.Parameter(plain, self.requires_grad)
-        return plain.requires_grad_(self.requires_grad)
+        return of_kind(self.fetched().detach(), self)
 
 
 class _Source:
@@ -123,8 +120,7 @@ class _Source:
 
     def __init__(self, like: torch.Tensor, device: torch.device, storage: LazyStorage) -> None:
         self.tensor: torch.Tensor | None = None
-        self._dtype = like.dtype
-        self._place = like.storage_offset(), like.size(), like.stride()
+        self._like = like
         self._device = device
         self._storage = storage
         self._lock = threading.Lock()
@@ -132,8 +128,7 @@ class _Source:
     def get(self) -> torch.Tensor:
         with self._lock:
             if self.tensor is None:
-                here = torch.empty(0, dtype=self._dtype).set_(self._storage.get(), *self._place)
-                self.tensor = here.to(self._device)
+                self.tensor = filled(self._like, self._storage.get(), self._device)
             return self.tensor
 
 

@@ -89,8 +89,7 @@ class Load:
             for span in groups[index]:
                 parts += self._begin(span, data[span.start - first : span.end - first])
         for index, data in fetched(self._client, self._requests(parts), self._etags):
-            part, parts[index] = parts[index], None  # type: ignore[call-overload]
-            self._finish(part, data)
+            self._finish(parts[index], data)
 
     def _groups(self) -> Iterator[list[_Span]]:
         files: dict[str, list[_Span]] = {}

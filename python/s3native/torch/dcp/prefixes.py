@@ -74,8 +74,11 @@ class NumericPrefixStrategy(S3PrefixStrategyBase):
         """Return the number with so many digits."""
 
 
-class BinaryPrefixStrategy(NumericPrefixStrategy):
-    """Numbers of base 2. Arguments are those of `NumericPrefixStrategy`."""
+class _FixedBasePrefixStrategy(NumericPrefixStrategy):
+    """Numbers of a base that Python's `format` has a letter for."""
+
+    _base: int
+    _letter: str
 
     def __init__(
         self,
@@ -83,25 +86,22 @@ class BinaryPrefixStrategy(NumericPrefixStrategy):
         min_prefix_length: int = 10,
         prefix_count: int | None = None,
     ) -> None:
-        super().__init__(2, epoch_num, min_prefix_length, prefix_count)
+        super().__init__(self._base, epoch_num, min_prefix_length, prefix_count)
 
     def _format_number(self, number: int, length: int) -> str:
-        return format(number, f"0{length}b")
+        return format(number, f"0{length}{self._letter}")
 
 
-class HexPrefixStrategy(NumericPrefixStrategy):
-    """Numbers of base 16. Arguments are those of `NumericPrefixStrategy`."""
+class BinaryPrefixStrategy(_FixedBasePrefixStrategy):
+    """Numbers of base 2. Arguments are those of `NumericPrefixStrategy`, but for the base."""
 
-    def __init__(
-        self,
-        epoch_num: int | None = None,
-        min_prefix_length: int = 10,
-        prefix_count: int | None = None,
-    ) -> None:
-        super().__init__(16, epoch_num, min_prefix_length, prefix_count)
+    _base, _letter = 2, "b"
 
-    def _format_number(self, number: int, length: int) -> str:
-        return format(number, f"0{length}x")
+
+class HexPrefixStrategy(_FixedBasePrefixStrategy):
+    """Numbers of base 16. Arguments are those of `NumericPrefixStrategy`, but for the base."""
+
+    _base, _letter = 16, "x"
 
 
 class RoundRobinPrefixStrategy(S3PrefixStrategyBase):

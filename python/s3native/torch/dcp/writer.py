@@ -75,9 +75,8 @@ class S3StorageWriter(FileSystemWriter):
 
     def prepare_global_plan(self, plans: list[SavePlan]) -> list[SavePlan]:
         """Say what the names of each rank's files begin with."""
-        alone = not getattr(self, "use_collectives", True)  # each rank for itself
-        rank = getattr(self, "rank", None) or 0
-        prefixes = [self.prefix_strategy(rank if alone else index) for index in range(len(plans))]
+        ranks = range(len(plans)) if self._lone_rank is None else [self._lone_rank]
+        prefixes = [self.prefix_strategy(rank) for rank in ranks]
         if self.fs.exists(self._metadata_url()):
             prefixes = [f"{prefix}{self.save_id[:8]}_" for prefix in prefixes]
         return [
@@ -110,10 +109,13 @@ class S3StorageWriter(FileSystemWriter):
         self.fs.client.delete_many(self.fs.concat_path(self.path, name) for name in replaced)
 
     def _metadata_url(self) -> str:
-        alone = not getattr(self, "use_collectives", True)
-        rank = getattr(self, "rank", None)
-        name = f"__{rank}.metadata" if alone and rank is not None else ".metadata"
+        name = ".metadata" if self._lone_rank is None else f"__{self._lone_rank}.metadata"
         return self.fs.concat_path(self.path, name)
+
+    @property
+    def _lone_rank(self) -> int | None:
+        """This rank, where each saves for itself; older PyTorch knows no such way."""
+        return None if getattr(self, "use_collectives", True) else self.rank
 
     def _files_of(self, url: str) -> set[str]:
         """The files of the checkpoint that is there."""
