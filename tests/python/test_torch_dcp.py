@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,30 @@ def test_a_failed_save_leaves_what_was_there(
     with pytest.raises(CheckpointException, match="half"):
         save(f"s3://{bucket}/c", 2, thread_count=threads)
     assert_same(load(f"s3://{bucket}/c"), state())
+
+
+def test_nothing_appears_after_a_failed_save(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other threads are in the middle of files when one fails; torch does not wait for them."""
+    ended, all_write = threading.Event(), threading.Barrier(3)
+
+    def fail_in_one(*arguments: Any, **options: Any) -> None:
+        if not ended.is_set():
+            all_write.wait(30)
+            if threading.current_thread() is threading.main_thread():
+                raise OSError("half")
+            ended.wait(30)
+        original(*arguments, **options)
+
+    original = torch.save
+    monkeypatch.setattr(torch, "save", fail_in_one)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    before = set(threading.enumerate())
+    with pytest.raises(CheckpointException, match="half"):
+        save(f"s3://{bucket}/c", thread_count=3)
+    ended.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert keys(bucket) == []
 
 
 def test_what_is_not_there(bucket: str) -> None:

@@ -6,9 +6,9 @@ import dataclasses
 import io
 import pickle
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch.distributed.checkpoint import filesystem
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
@@ -18,6 +18,7 @@ from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
 from s3native import NotFoundError
+from s3native.torch.checkpoint import S3Writer
 from s3native.torch.config import S3ClientConfig
 from s3native.torch.dcp.file_system import Path, S3FileSystem
 from s3native.torch.dcp.prefixes import DefaultPrefixStrategy, S3PrefixStrategyBase
@@ -62,7 +63,7 @@ class S3StorageWriter(FileSystemWriter):
         **options: Any,
     ) -> None:
         super().__init__(path, **{"sync_files": False, "thread_count": thread_count} | options)
-        self.fs: _RecordingFileSystem = _RecordingFileSystem(
+        self.fs: _FilesOfOneSave = _FilesOfOneSave(
             region, s3client_config=s3client_config, endpoint=endpoint
         )
         self.path = self.fs.init_path(path)
@@ -86,9 +87,13 @@ class S3StorageWriter(FileSystemWriter):
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
         """Write this rank's files."""
-        self.fs.failures.clear()
-        written = super().write_data(plan, planner)
-        # torch does not look at what becomes of threads.
+        self.fs.begin()
+        # torch neither waits for threads when it fails itself, nor looks at what becomes of them.
+        try:
+            written = super().write_data(plan, planner)
+        except BaseException:
+            self.fs.end()
+            raise
         if self.fs.failures:
             raise self.fs.failures[0]
         if len(written.value()) != len(plan.items):
@@ -149,18 +154,40 @@ class _HarmlessUnpickler(pickle.Unpickler):
         return _Anything
 
 
-class _RecordingFileSystem(S3FileSystem):
-    """Remembers what writing files raised, in any thread."""
+class _FilesOfOneSave(S3FileSystem):
+    """Remembers what writing files raised, in any thread, and can end them all."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.failures: list[BaseException] = []
+        self._writing: set[io.IOBase] = set()
+        self._ended = False
+
+    def begin(self) -> None:
+        self.failures.clear()
+        self._ended = False
+
+    def end(self) -> None:
+        """Abort the files that are being written, and have no others begun.
+
+        Nothing of them becomes visible after this returns.
+        """
+        self._ended = True
+        for stream in list(self._writing):
+            cast(S3Writer, stream).abort()
 
     @contextmanager
     def create_stream(self, path: Path, mode: str) -> Generator[io.IOBase, None, None]:
+        opened = ExitStack()
+        stream = opened.enter_context(super().create_stream(path, mode))
+        self._writing.add(stream)  # before the question: `end` sees it, or it sees the end
         try:
-            with super().create_stream(path, mode) as stream:
+            with opened:
+                if self._ended:
+                    raise InterruptedError(f"{path} is not written: the save has failed")
                 yield stream
         except BaseException as error:
             self.failures.append(error)
             raise
+        finally:
+            self._writing.discard(stream)
