@@ -95,12 +95,21 @@ bool IsTuple(const py::object& object, size_t size) {
   return py::isinstance<py::tuple>(object) && py::len(object) == size;
 }
 
+bool LooksLikeInfo(const py::object& object) {
+  return PyTuple_CheckExact(object.ptr()) == 0 && py::hasattr(object, "url") &&
+         py::hasattr(object, "size");
+}
+
 GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pending) {
   GetManyRequest parsed;
   if (py::isinstance<py::str>(request)) {
     pending->url = request;
   } else if (py::isinstance<PyObjectInfo>(request)) {
     pending->url = request.attr("url");
+    parsed.expected_size = request.cast<const PyObjectInfo&>().info.size;
+  } else if (LooksLikeInfo(request)) {
+    pending->url = request.attr("url");
+    parsed.expected_size = request.attr("size").cast<uint64_t>();
   } else if (IsTuple(request, 2) || IsTuple(request, 3)) {
     pending->url = request[py::int_(0)];
     parsed.range = RangeFrom(request[py::int_(1)]);
@@ -115,7 +124,7 @@ GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pendin
                          py::repr(pending->url).cast<std::string>());
   }
   parsed.url = ObjectUrl(pending->url.cast<std::string>());
-  if (IsTuple(request, 3)) {
+  if (parsed.range && IsTuple(request, 3)) {
     if (borrowed_) throw py::value_error("with into=, no request has a buffer of its own");
     pending->own = std::make_unique<BorrowedBuffer>(request[py::int_(2)], true, "buffer");
     Direct(&parsed, pending->own->writable(), "the buffer");

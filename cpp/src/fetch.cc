@@ -14,7 +14,7 @@ size_t Fetch::FirstSize() {
   if (options_.range && options_.range->end) {
     return first_size_ = static_cast<size_t>(*options_.range->end - options_.range->start);
   }
-  return first_size_ = SlabPool::SizeClass(predictor_.Predict());
+  return first_size_ = SlabPool::SizeClass(expected_size_.value_or(predictor_.Predict()));
 }
 
 void Fetch::Start(std::function<void()> arrived) {
@@ -58,6 +58,7 @@ void Fetch::Continue(std::function<void()> arrived) {
 
 void Fetch::Send(GetRequest request, std::function<void()> arrived) {
   request.driven = driven_;
+  request.on_tail = on_tail_;
   OperationPtr operation = store_.Get(
       std::move(request), [this, arrived = std::move(arrived)](Result<GetResult> result) {
         OnFirst(std::move(result));

@@ -25,6 +25,10 @@ class Fetch {
 
   // Receives into the caller's memory instead of a slab; the range must be given or fit.
   void set_destination(MutableBytes destination) { destination_ = destination; }
+  // Known without being sure of it: what the first request asks for.
+  void set_expected_size(uint64_t size) { expected_size_ = size; }
+  // As GetRequest::on_tail, of each request.
+  void set_on_tail(std::function<void()> on_tail) { on_tail_ = std::move(on_tail); }
   // Drive will be called until `arrived` has been.
   void set_driven() { driven_ = true; }
   // Bytes of memory the first request will take; decided on first call.
@@ -54,6 +58,8 @@ class Fetch {
   const FetchOptions options_;
   MutableBytes destination_;
   bool driven_ = false;
+  std::optional<uint64_t> expected_size_;
+  std::function<void()> on_tail_;
   size_t first_size_ = 0;
   bool needs_more_ = false;
   bool continued_ = false;

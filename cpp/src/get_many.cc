@@ -18,13 +18,16 @@ struct Entry {
       : index(index),
         fetch(store, pool, predictor, std::move(request.url), {request.range, "", ""}) {
     fetch.set_destination(request.destination);
+    if (request.expected_size) fetch.set_expected_size(*request.expected_size);
     borrowed = request.destination.data != nullptr;
   }
   const size_t index;
   Fetch fetch;
   bool borrowed = false;  // the caller's memory: not counted against the budget
   uint64_t reserved = 0;
-  uint64_t size = 0;  // that is asked for
+  uint64_t size = 0;     // that is asked for
+  uint64_t counted = 0;  // of that, in the stream's pending size
+  bool alone = false;    // fills all connections by itself, for now
 };
 
 // What completions touch; shared with them so that they never outlive it.
@@ -32,6 +35,7 @@ struct Arrivals {
   std::mutex mutex;
   std::condition_variable arrived;
   std::vector<size_t> indices;
+  std::vector<size_t> tails;  // of requests that do not fill the connections any more
   bool waiting = false;
 };
 
@@ -47,10 +51,15 @@ class Stream : public GetManyStream {
   Result<std::optional<GetManyItem>> Next(const CallOptions& call) override;
 
  private:
+  bool FillsConnections(uint64_t size) const { return size >= enough_ / 2; }
   bool Reserve(Entry* entry, uint64_t size);
   void Unreserve(Entry* entry, uint64_t size);
+  bool HasRoom(const Entry& entry, uint64_t size) const;
+  bool IsNextLarge(const Entry& entry) const;
   void StartQueued();
   void Launch(Entry* entry, bool first);
+  void Count(Entry* entry, uint64_t size);
+  void LetOthersBegin(Entry* entry);
   void Collect();
   void Settle(size_t index);
   std::optional<GetManyItem> TakeReady();
@@ -67,7 +76,9 @@ class Stream : public GetManyStream {
   size_t next_out_ = 0;  // ordered: index of the next item to hand out
   size_t in_flight_ = 0;
   uint64_t reserved_ = 0;
-  uint64_t pending_size_ = 0;                         // of what is in flight or ready
+  uint64_t pending_size_ = 0;  // of what is in flight or ready, but for the tails of large requests
+  size_t alone_ = 0;           // entries that fill all connections
+  size_t large_ = 0;           // those, and those that are at their tails
   std::map<size_t, std::unique_ptr<Entry>> entries_;  // in flight or queued, by index
   std::map<size_t, Entry*>
       queued_;  // waiting for the budget, the first or the next request of each
@@ -95,8 +106,7 @@ bool Stream::WantsMore() const {
   // Twice the concurrency may be waiting to be handed out, so that one slow object does not idle
   // the connections.
   const size_t pending = entries_.size() + ready_.size() + ready_unordered_.size();
-  return queued_.empty() && in_flight_ < options_.concurrency &&
-         pending < 2 * options_.concurrency && pending_size_ < enough_;
+  return queued_.empty() && in_flight_ < options_.concurrency && pending < 2 * options_.concurrency;
 }
 
 void Stream::Add(GetManyRequest request) {
@@ -120,14 +130,33 @@ bool Stream::Reserve(Entry* entry, uint64_t size) {
   return true;
 }
 
+// More than keeps all connections busy only takes memory, and out of the caches. So a request that
+// does so by itself begins when the one before has all but arrived, and those before that have.
+bool Stream::HasRoom(const Entry& entry, uint64_t size) const {
+  const bool stuck = in_flight_ == 0 && ready_.empty() && ready_unordered_.empty();
+  if (stuck || (options_.ordered && entry.index == next_out_)) return true;
+  if (alone_ > 0) return false;
+  const uint64_t others = pending_size_ - entry.counted;
+  if (!FillsConnections(size)) return others < enough_;
+  return large_ < 2 && others < enough_ / 2 && (!options_.ordered || IsNextLarge(entry));
+}
+
+// Whether all before it are large and on their way: else it would wait for those, with its memory.
+bool Stream::IsNextLarge(const Entry& entry) const {
+  for (const auto& [index, other] : entries_) {
+    if (other.get() == &entry) break;
+    if (!FillsConnections(other->size)) return false;
+  }
+  return true;
+}
+
 void Stream::StartQueued() {
   while (!queued_.empty()) {
     Entry* entry = queued_.begin()->second;
     const bool first = !entry->fetch.NeedsMore();
     const size_t size =
         SlabPool::SizeClass(first ? entry->fetch.FirstSize() : entry->fetch.MoreSize());
-    // Of objects that turned out to be large.
-    if (!first && in_flight_ > 0 && pending_size_ - entry->size >= enough_) return;
+    if (!HasRoom(*entry, size)) return;
     const uint64_t before = entry->reserved;
     if (!Reserve(entry, size)) return;
     queued_.erase(queued_.begin());
@@ -144,14 +173,17 @@ void Stream::Unreserve(Entry* entry, uint64_t size) {
 
 void Stream::Launch(Entry* entry, bool first) {
   ++in_flight_;
-  const uint64_t size = first ? entry->fetch.FirstSize() : entry->fetch.MoreSize();
-  pending_size_ += size - entry->size;
-  entry->size = size;
-  auto arrived = [arrivals = arrivals_, index = entry->index] {
+  entry->size = first ? entry->fetch.FirstSize() : entry->fetch.MoreSize();
+  Count(entry, entry->size);
+  entry->alone = FillsConnections(entry->size);
+  if (entry->alone) ++alone_, ++large_;
+  const auto note = [arrivals = arrivals_, index = entry->index](auto list) {
     std::lock_guard lock(arrivals->mutex);
-    arrivals->indices.push_back(index);
+    (arrivals.get()->*list).push_back(index);
     if (arrivals->waiting) arrivals->arrived.notify_one();
   };
+  if (entry->alone) entry->fetch.set_on_tail([note] { note(&Arrivals::tails); });
+  auto arrived = [note] { note(&Arrivals::indices); };
   if (first) {
     entry->fetch.Start(std::move(arrived));
   } else {
@@ -159,19 +191,38 @@ void Stream::Launch(Entry* entry, bool first) {
   }
 }
 
+void Stream::Count(Entry* entry, uint64_t size) {
+  pending_size_ += size - entry->counted;
+  entry->counted = size;
+}
+
+void Stream::LetOthersBegin(Entry* entry) {
+  if (!entry->alone) return;
+  entry->alone = false;
+  --alone_;
+  Count(entry, 0);
+}
+
 void Stream::Collect() {
-  std::vector<size_t> indices;
+  std::vector<size_t> indices, tails;
   {
     std::lock_guard lock(arrivals_->mutex);
     indices.swap(arrivals_->indices);
+    tails.swap(arrivals_->tails);
+  }
+  for (const size_t index : tails) {
+    if (const auto found = entries_.find(index); found != entries_.end())
+      LetOthersBegin(found->second.get());
   }
   for (const size_t index : indices) Settle(index);
-  if (!indices.empty() || in_flight_ == 0) StartQueued();
+  StartQueued();
 }
 
 void Stream::Settle(size_t index) {
   --in_flight_;
   Entry* entry = entries_.at(index).get();
+  LetOthersBegin(entry);
+  if (FillsConnections(entry->size)) --large_;
   if (entry->fetch.NeedsMore()) {
     queued_.emplace(index, entry);
     return;
@@ -184,6 +235,7 @@ void Stream::Settle(size_t index) {
   } else {
     item.error = std::move(fetched).error();
   }
+  Count(entry, entry->size);  // until somebody takes it
   held_[index] = {entry->reserved, entry->size};
   entries_.erase(index);
   if (options_.ordered) {
@@ -222,7 +274,7 @@ void Stream::ReleaseTaken() {
 Status Stream::WaitForArrival(WaitLimit* limit) {
   std::unique_lock lock(arrivals_->mutex);
   arrivals_->waiting = true;
-  while (arrivals_->indices.empty()) {
+  while (arrivals_->indices.empty() && arrivals_->tails.empty()) {
     if (arrivals_->arrived.wait_for(lock, kInterruptPoll) == std::cv_status::no_timeout) continue;
     lock.unlock();
     if (limit->Expired()) return *limit->Expired();
@@ -236,7 +288,11 @@ Result<std::optional<GetManyItem>> Stream::Next(const CallOptions& call) {
   WaitLimit limit(call, 0);
   while (true) {
     Collect();
-    if (std::optional<GetManyItem> item = TakeReady()) return item;
+    if (std::optional<GetManyItem> item = TakeReady()) {
+      // Else it waits until whoever gets this item has dropped it, and takes its memory.
+      if (in_flight_ == 0) StartQueued();
+      return item;
+    }
     if (in_flight_ == 0 && queued_.empty()) {
       ReleaseTaken();
       return std::optional<GetManyItem>();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "checksum_text.h"
 #include "s3native/crc64.h"
@@ -16,6 +17,7 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
               Completion<GetResult> done)
       : options_(options),
         get_part_(std::move(get_part)),
+        on_tail_(std::exchange(get.on_tail, nullptr)),
         get_(std::move(get)),
         done_(std::move(done)),
         end_(*get_.range.end),
@@ -130,6 +132,10 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
       lock.lock();
     }
     launching_ = false;
+    if (!pinned_ || next_ < end_ || in_flight_ > options_.tail) return;
+    const std::function<void()> on_tail = std::exchange(on_tail_, nullptr);
+    lock.unlock();
+    if (on_tail) on_tail();
   }
 
   void OnPart(ByteRange range, Result<GetResult> result) {
@@ -209,6 +215,7 @@ class ParallelGet : public Operation, public std::enable_shared_from_this<Parall
   const ParallelGetOptions options_;
   const GetPart get_part_;
   std::mutex mutex_;  // guards what follows
+  std::function<void()> on_tail_;
   GetRequest get_;
   Completion<GetResult> done_;
   uint64_t end_;   // of the range, once pinned not behind the object's end

@@ -21,6 +21,7 @@ using AskChecksum = std::function<OperationPtr(Completion<ObjectInfo> answer)>;
 struct ParallelGetOptions {
   uint64_t part_size = 8ull << 20;
   size_t concurrency = 8;    // parts in flight
+  size_t tail = 4;           // parts that are left when others may begin
   AskChecksum ask_checksum;  // empty: the bytes of a whole object are not verified
 };
 

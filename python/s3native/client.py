@@ -283,8 +283,10 @@ class Client:
         is an item with `error` set; the others go on. `requests` is consumed as items are taken.
 
         Args:
-            requests: URLs, `ObjectInfo`s, or pairs of a URL and a range. With a third, a writable
-                buffer, the range is received straight into that, and `data` is a memoryview of it.
+            requests: URLs, pairs of a URL and a range, or objects with `url` and `size`, such as
+                `ObjectInfo`, whose sizes save a request where they are large and are not relied on.
+                With a third, a writable buffer, a range is received straight into that, and
+                `data` is a memoryview of it.
             ordered: yield in the order of `requests`, else as they complete.
             into: a writable buffer in which all ranges are received, one behind the other.
         """

@@ -123,6 +123,22 @@ TEST(ParallelGet, KeepsAsManyPartsInFlightAsAllowed) {
   }
 }
 
+TEST(ParallelGet, TellsWhenItsTailBegins) {
+  FakeObject object(100);
+  ParallelGetOptions options = InParts(10, 6);
+  options.tail = 3;
+  int told = 0;
+  ParallelRead read(options, object.Parts(), {0, 100}, "", [&] { ++told; });
+  object.Announce(object.asked()[0]);
+  for (size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(told, i < 7 ? 0 : 1) << i;
+    EXPECT_EQ(object.asked()[i]->request.on_tail, nullptr);
+    object.Serve(object.asked()[i]);
+  }
+  EXPECT_EQ(told, 1);
+  ExpectRead(object, {0, 100}, 10, &read);
+}
+
 TEST(ParallelGet, PinsLaterPartsToTheFirstETag) {
   for (const char* if_match : {"", kEtag}) {
     for (const bool announce : {false, true}) {

@@ -55,7 +55,8 @@ struct UploadOptions {
 struct GetManyRequest {
   S3Url url;
   std::optional<ByteRange> range;
-  MutableBytes destination;  // data null: into a slab
+  MutableBytes destination;                    // data null: into a slab
+  std::optional<uint64_t> expected_size = {};  // of the object, if somebody thinks to know it
 };
 
 struct GetManyItem {

@@ -62,6 +62,10 @@ struct GetRequest {
   // all of it fits and the store knows its checksum, the bytes are verified.
   bool whole = false;
   bool driven = false;  // the caller will call Operation::Drive
+  // Called once from any thread, also from within Get, when no more of it has still to come than
+  // keeps all connections busy, so that others may begin. By stores that make one request of it:
+  // not at all. Must be as short as a completion.
+  std::function<void()> on_tail = nullptr;
 };
 
 struct GetResult {

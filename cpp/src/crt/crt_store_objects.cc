@@ -116,7 +116,8 @@ OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   if (!known || *get.range.end - get.range.start <= config().part_size)
     return GetOne(pool, std::move(get), nullptr, std::move(done));
   // Twice the connections: one part under way and the next one waiting.
-  ParallelGetOptions options{config().part_size, 2 * config().Connections(), nullptr};
+  const size_t connections = config().Connections();
+  ParallelGetOptions options{config().part_size, 2 * connections, connections, nullptr};
   if (get.whole && config().response_checksum == ChecksumPolicy::kWhenSupported) {
     options.ask_checksum = [self = shared_from_this(), head = HeadRequest{get.url, get.version_id}](
                                auto answer) { return self->Head(head, std::move(answer)); };

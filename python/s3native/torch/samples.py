@@ -72,6 +72,7 @@ class Samples:
             took()
             if sample is not _SKIPPED:
                 yield sample
+            del sample, load  # the next object may need their memory
 
     def _sample(self, url: str, load: Callable[[], Any]) -> Any:
         try:
@@ -107,12 +108,13 @@ class Samples:
     ) -> Iterator[tuple[str, Callable[[], Any]]]:
         limited = self.output == "reader"  # sizes that nobody knows may be too large to hold
         requests: Iterator[Any] = (
-            (known, (0, WHOLE)) if limited and isinstance(known, str) else _url(known)
+            (known, (0, WHOLE)) if limited and isinstance(known, str) else known
             for known in objects
         )
         items = client.get_many(requests, concurrency=self.concurrency)
         for item in items:
             yield item.url, partial(convert, client, item)
+            del item  # the next object may need its memory
 
     def _converted(self, _client: Client, item: Any) -> Any:
         if item.error is not None:

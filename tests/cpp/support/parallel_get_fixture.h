@@ -138,7 +138,7 @@ inline ParallelGetOptions InParts(uint64_t part_size, size_t concurrency) {
 class ParallelRead {
  public:
   ParallelRead(const ParallelGetOptions& options, GetPart get_part, ByteRange range,
-               const std::string& if_match = "")
+               const std::string& if_match = "", std::function<void()> on_tail = nullptr)
       : memory_(*range.end - range.start, kUntouched) {
     GetRequest get;
     get.url = {"bucket", "k"};
@@ -146,6 +146,7 @@ class ParallelRead {
     get.destination = {memory_.data(), memory_.size()};
     get.if_match = if_match;
     get.version_id = "v1";
+    get.on_tail = std::move(on_tail);
     operation = StartParallelGet(options, std::move(get_part), std::move(get),
                                  [this](Result<GetResult> result) {
                                    std::lock_guard lock(mutex_);
