@@ -13,6 +13,15 @@ namespace {
 // threads read, and copied to where they stay: that costs less than receiving them there.
 constexpr uint64_t kReceivedInPool = 256 << 10;
 
+// io says TypeError of memory that it cannot write to.
+BorrowedBuffer Destination(const py::object& buffer) {
+  try {
+    return BorrowedBuffer(buffer, true, "buffer");
+  } catch (const py::value_error& error) {
+    throw py::type_error(error.what());
+  }
+}
+
 }  // namespace
 
 // ---- open and closed ----
@@ -207,7 +216,7 @@ py::bytes Cursor::ReadSome(int64_t size) {
 
 uint64_t Cursor::ReadInto(const py::object& buffer, bool some) {
   CheckOpen();
-  const BorrowedBuffer borrowed(buffer, true, "buffer");
+  const BorrowedBuffer borrowed = Destination(buffer);
   const Turn turn(this);
   if (!some) return Whole([&] { return Fill(borrowed.writable()); });
   if (Available() == 0 && borrowed.writable().size > 0) MoveWindow();

@@ -240,7 +240,7 @@ def test_wrong_sizes(file: ObjectReader) -> None:
         file.read(1 << 70)
     with pytest.raises(TypeError):
         file.readinto(None)
-    with pytest.raises(ValueError, match="writable"):
+    with pytest.raises(TypeError, match="writable"):
         file.readinto(b"read-only")
     assert file.read(None) == DATA
 
