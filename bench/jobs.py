@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from s3native.bench.protocol import Job
 from s3native.bench.runner import ClientError, Runner
 from s3native.bench.suite import check_download, check_upload
+from s3native.bench.workloads import STATES
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -23,9 +24,10 @@ def make_job(workload: Workload, stage: Stage) -> Job:
         bucket = f"keys-{workload.count}"
         options = {"count": workload.count, "prefix": ""}
         return Job("list", stage.target(server, bucket), [], options=options)
-    keys = [f"{workload.operation}-{size}-{number}" for number in range(workload.count)]
+    keys = [f"{workload.operation}-{size}/{number:06}" for number in range(workload.count)]
     if server != "sink" and not workload.is_upload:
-        stage.provide(server, keys, size)
+        stage.provide(server, keys, size, workload.stored_as)
+        stage.show(server, keys, size)
     return Job(
         workload.operation,
         stage.target(server),
@@ -38,6 +40,7 @@ def make_job(workload: Workload, stage: Stage) -> Job:
             "piece": workload.piece,
             "reads": _LATENCY_READS,
             "alike": True,
+            **workload.options,
         },
     )
 
@@ -55,7 +58,7 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
             if received < sent:
                 raise ClientError(f"only {received} of {sent} bytes reached the server")
             return
-        if workload.is_upload:
+        if workload.is_upload and workload.operation not in STATES:
             check_upload(job, runner, stage.place)
         else:
             check_download(job, runner)

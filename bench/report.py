@@ -44,6 +44,8 @@ _RSS_GROWTH = Column("RSS growth MiB", lambda r: r.rss_growth_bytes / MIB, 1)
 _COLUMNS = {
     "get_many": [_PER_SECOND, _CPU_US, _GB_S],
     "put_many": [_PER_SECOND, _CPU_US, _GB_S],
+    "load_state": [_GB_S, _CPU_S_PER_GB, _RSS_GROWTH],
+    "load_safetensors": [_GB_S, _CPU_S_PER_GB, _RSS_GROWTH],
     "list": [_PER_SECOND, Column("CPU us each", _CPU_US.value, 2), _RSS_GROWTH],
     "random_read": [
         _PER_SECOND,

@@ -8,14 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from programs import BuildError
-from s3native.bench import content
 from s3native.bench.memory import data_folder
 from s3native.bench.place import Place, embedded
 from s3native.bench.protocol import Target
+from s3native.bench.states import stored
 from s3native.testing import ProgramNotFoundError, ServerStartError
 from servers import ListServer, NginxServer, SinkServer
 
 if TYPE_CHECKING:
+    from s3native.bench.content import Array
     from typing_extensions import Self
 
 BUCKET = "bench"
@@ -49,26 +50,33 @@ class Stage:
         endpoint = (self.sink if server == "sink" else self.lister).endpoint
         return Target(endpoint, bucket, anonymous=True)
 
-    def provide(self, server: str, keys: list[str], size: int) -> None:
-        """Put objects of ``size`` bytes with the same content where they are not yet."""
+    def provide(self, server: str, keys: list[str], size: int, stored_as: str = "") -> None:
+        """Put objects of ``size`` bytes with the same content where they are not yet.
+
+        ``stored_as``: what file of a state dict they are, if one.
+        """
         store = "nginx" if server == "nginx_tls" else server
         missing = [key for key in keys if (store, key) not in self._present]
         if not missing:
             return
         if store == "minio":
-            self.place.put([(0, key) for key in missing], size, SEED)
+            self.place.put([(0, key) for key in missing], stored(stored_as, size, SEED))
         else:
-            self._link_files(missing, size)
+            self._link_files(missing, stored(stored_as, size, SEED))
         self._present.update((store, key) for key in missing)
 
-    def _link_files(self, keys: list[str], size: int) -> None:
+    def show(self, server: str, keys: list[str], size: int) -> None:
+        """Have listings tell these keys, on a server that has none of its own."""
+        if server == "nginx":
+            self.nginx.show(BUCKET, dict.fromkeys(keys, size))
+
+    def _link_files(self, keys: list[str], data: Array) -> None:
         """Make the object once and the other keys as links to it."""
         folder = self.nginx.root / BUCKET
         folder.mkdir(exist_ok=True)
         first = folder / keys[0]
-        with first.open("wb") as file:
-            for block in content.blocks(size, SEED):
-                file.write(block.data)
+        first.parent.mkdir(exist_ok=True)
+        first.write_bytes(data.data)
         for key in keys[1:]:
             os.link(first, folder / key)
 

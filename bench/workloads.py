@@ -52,6 +52,8 @@ class Workload:
     object_size: int | None = None  # where only parts are read
     piece: int | None = None  # of files, read or written at once
     fresh_process: bool = False  # for what only the first round of a process shows
+    stored_as: str = ""  # which file of a state dict the object is
+    options: dict[str, Any] = field(default_factory=dict)
     demand: Demand = field(default_factory=Demand)
 
     @property
@@ -63,8 +65,8 @@ class Workload:
 
     @property
     def is_upload(self) -> bool:
-        """Whether the bytes go to the server."""
-        return self.operation.startswith(("put", "write"))
+        """Whether the clients make the objects."""
+        return self.operation.startswith(("put", "write", "save", "load_distributed"))
 
     @property
     def loop(self) -> str | None:
@@ -91,6 +93,8 @@ def _by(operation: str) -> Entry:
     """Return what s3native does without files, as the limit."""
     return Entry(operation, S3NATIVE, is_limit=True, options={"operation": operation})
 
+
+_TMPFS = Entry("tmpfs", "tmpfs", is_limit=True)
 
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
 
@@ -265,6 +269,94 @@ FULL = [
         piece=2 * GIB,
         rounds=3,
         demand=Demand(rate_of_peer=1.7),
+    ),
+    Workload(
+        "torch_load",
+        "torch.load of a state dict of 1 GiB, MinIO",
+        "load_state",
+        "minio",
+        [_TMPFS, *_clients(S3NATIVE, "s3torchconnector")],
+        size=GIB,
+        stored_as="torch",
+        demand=Demand(rate_of_peer=3.0),
+    ),
+    Workload(
+        "torch_save",
+        "torch.save of a state dict of 1 GiB, discarding server",
+        "save_state",
+        "sink",
+        [_TMPFS, *_clients(S3NATIVE, "s3torchconnector")],
+        size=GIB,
+        demand=Demand(rate_of_loop=0.95),
+    ),
+    Workload(
+        "torch_save_minio",
+        "torch.save of a state dict of 1 GiB, MinIO",
+        "save_state",
+        "minio",
+        [_TMPFS, *_clients(S3NATIVE, "s3torchconnector")],
+        size=GIB,
+        rounds=3,
+        demand=Demand(cost_of_peer=0.7),
+    ),
+    *(
+        Workload(
+            name,
+            f"safetensors file of 1 GiB, {title}",
+            "load_safetensors",
+            server,
+            [_by("get_into"), *_clients(S3NATIVE, "runai_model_streamer")],
+            size=GIB,
+            stored_as="safetensors",
+            demand=Demand(rate_of_loop=0.9, rate_of_peer=3.0),
+        )
+        for name, server, title in (
+            ("safetensors_minio", "minio", "MinIO"),
+            ("safetensors_http", "nginx", "nginx"),
+        )
+    ),
+    *(
+        Workload(
+            f"dcp_{verb}",
+            f"distributed checkpoint of 2 GiB, 4 ranks, {verb}, MinIO",
+            f"{verb}_distributed",
+            "minio",
+            _clients(S3NATIVE, "s3torchconnector"),
+            size=2 * GIB,
+            rounds=3,
+            options={"ranks": 4},
+            demand=demand,
+        )
+        for verb, demand in (
+            ("load", Demand(rate_of_peer=2.0)),
+            ("save", Demand(rate_of_peer=1.0, cost_of_peer=0.7)),
+        )
+    ),
+    Workload(
+        "loader_small",
+        "DataLoader, 2 workers, batches of 64 objects of 110 KB, nginx",
+        "load_samples",
+        "nginx",
+        _clients(S3NATIVE, "s3dlio", "s3torchconnector"),
+        size=SMALL,
+        count=6000,
+        options={"workers": 2, "batch_size": 64},
+        demand=Demand(rate_of_peer=2.0, cost_of_peer=0.5),
+    ),
+    *(
+        Workload(
+            f"loader_large_{workers}",
+            f"DataLoader, workers: {workers}, objects of 140 MiB, nginx",
+            "load_samples",
+            "nginx",
+            _clients(S3NATIVE, "s3dlio", "s3torchconnector"),
+            size=140 * MIB,
+            count=150,
+            rounds=3,
+            options={"workers": workers, "batch_size": 1},
+            demand=Demand(cost_of_peer=0.5),
+        )
+        for workers in (1, 2)
     ),
     Workload(
         "list",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import s3native
 from s3native.bench import suite
-from s3native.bench.clients import NAMES, is_installed
+from s3native.bench.clients import NAMES, ONLY_FOR, is_installed, takes_part
 from s3native.bench.place import Place
 from s3native.bench.protocol import LIMIT, Job, Round, Target
 from s3native.bench.results import Settings
@@ -27,17 +27,32 @@ SMALL = {
     "head": {"count": 20, "concurrency": 4},
     "open-read": {"size": 9 * MIB},
     "open-write": {"size": 9 * MIB},
-    "checkpoint": {"size": 9 * MIB},
+    "checkpoint-save": {"size": 9 * MIB},
+    "checkpoint-load": {"size": 9 * MIB},
+    "safetensors-load": {"size": 9 * MIB},
+    "distributed-save": {"size": 9 * MIB},
+    "distributed-load": {"size": 9 * MIB},
+    "loader-images": {"count": 70},
+    "loader-unet3d": {"size": 9 * MIB, "count": 3},
     "mixed": {"count": 60, "concurrency": 4},
 }
 ALL = [WORKLOADS[name].changed(**changes) for name, changes in SMALL.items()]
+FILES = {"open-read", "open-write"}
+STATES = {"checkpoint-save", "checkpoint-load"}
+LOADERS = {"loader-images", "loader-unet3d"}
+OTHERS = {"safetensors-load", "distributed-save", "distributed-load"}
+PYTORCH = STATES | LOADERS | OTHERS
 CANNOT = {
-    "boto3": {"open-write"},
-    "s3torchconnector": {"random-read", "list", "head", "mixed"},
-    "s3dlio": {"open-read", "open-write", "checkpoint"},
-    "s5cmd": {"random-read", "head", "open-read", "open-write", "checkpoint", "mixed"},
-    "smart_open": set(SMALL) - {"open-read", "open-write", "checkpoint"},
+    "boto3": {"open-write"} | OTHERS | LOADERS,
+    "obstore": OTHERS | LOADERS,
+    "s3fs": OTHERS | LOADERS,
+    "pyarrow": OTHERS | LOADERS,
+    "s3torchconnector": {"random-read", "list", "head", "mixed", "safetensors-load"},
+    "s3dlio": FILES | STATES | OTHERS,
+    "s5cmd": {"random-read", "head", "mixed"} | FILES | PYTORCH,
+    "smart_open": set(SMALL) - FILES - STATES,
 }
+_NOT_IN_CI = {"s3torchconnector", "runai_model_streamer"}
 SETTINGS = Settings("none", repeat=2, warmup=0, seed=3)
 
 
@@ -56,7 +71,7 @@ def place(server: MinioServer, client: s3native.Client, bucket: str) -> Place:
 def needs(name: str) -> None:
     if is_installed(name):
         return
-    if os.environ.get("CI") and name != "s3torchconnector":
+    if os.environ.get("CI") and name not in _NOT_IN_CI:
         pytest.fail(f"{name} is not installed")
     pytest.skip(f"{name} is not installed")
 
@@ -89,8 +104,9 @@ def test_clients_do_every_workload_they_can(
 ) -> None:
     needs(name)
     here = place(server, client, bucket)
+    mine = [each for each in ALL if takes_part(name, each.operation)]
     cannot = set()
-    for workload in ALL:
+    for workload in mine:
         job = replace(suite.make_job(workload, SETTINGS, here), scratch=str(tmp_path))
         process = ClientProcess(name, job)
         try:
@@ -103,8 +119,9 @@ def test_clients_do_every_workload_they_can(
             cannot.add(workload.name)
         finally:
             process.close()
-    without_torch = {"checkpoint"} if not is_installed("torch") else set()
-    assert cannot == CANNOT.get(name, set()) | without_torch
+    without_torch = PYTORCH if not is_installed("torch") else set()
+    expected = CANNOT.get(name, set()) | without_torch
+    assert cannot == expected & {each.name for each in mine}
 
 
 def assert_moved(workload: Workload, sample: Round) -> None:
@@ -112,14 +129,14 @@ def assert_moved(workload: Workload, sample: Round) -> None:
     assert sample.errors == 0, sample.first_error
     assert sample.seconds > 0
     assert sample.peak_rss_bytes > MIB
-    assert sample.count == (2 if workload.name == "checkpoint" else workload.count)
+    assert sample.count == workload.count
     if workload.name == "mixed":
         assert 0.4 * workload.count < sample.moved_bytes / workload.size < 0.8 * workload.count
     else:
         assert sample.moved_bytes == workload.moved_bytes
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "smart_open"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"smart_open", *ONLY_FOR}])
 def test_clients_speak_tls(name: str, tls_server: MinioServer) -> None:
     needs(name)
     chosen = [each for each in ALL if each.name in ("get", "put")]

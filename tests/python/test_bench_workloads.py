@@ -43,6 +43,19 @@ def test_named_workloads_have_the_sizes_of_the_preset_unless_told() -> None:
     assert large.size == 1024 * MIB
 
 
+def test_a_presets_name_is_all_of_its_workloads() -> None:
+    named = chosen(("get", "checkpoint", "checkpoint-save"), PRESETS["quick"], size=MIB)
+    assert [each.name for each in named] == [
+        "get",
+        "checkpoint-save",
+        "checkpoint-load",
+        "safetensors-load",
+        "distributed-save",
+        "distributed-load",
+    ]
+    assert {each.size for each in named} == {MIB}
+
+
 def test_training_keeps_its_sizes() -> None:
     (told,) = chosen(("train-unet3d",), PRESETS["training"], size=1, count=1, concurrency=2)
     assert told.size == 146_600_628
@@ -57,7 +70,7 @@ def test_a_read_larger_than_its_object_makes_the_object_larger() -> None:
 def test_an_estimate_has_every_round_of_every_row() -> None:
     (get,) = chosen(("get",), PRESETS["quick"], size=16 * MIB)
     # Two clients and the limit, four rounds each; two looks at the content; the object itself.
-    told = estimate([get], 2, Settings("quick", repeat=3, warmup=1))
+    told = estimate([get], ["s3native", "boto3", "tmpfs"], Settings("quick", repeat=3, warmup=1))
     assert told.moved_bytes == (3 * 4 + 2 + 1) * 16 * MIB
     assert told.requests == (3 * 4 + 2) * 2 + 1
     assert told.rounds == 9

@@ -20,6 +20,8 @@ from s3native.testing.process import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
 _START_SECONDS = 10.0
@@ -55,6 +57,11 @@ http {{
     ssl_protocols TLSv1.3;
     root objects;
     location = /-/ready {{ return 200 {token}; }}
+    location ~ ^/(?<bucket>[^/]+)/?$ {{
+      default_type application/xml;
+      open_file_cache off;
+      try_files /$bucket/.listing =404;
+    }}
   }}
 }}
 """
@@ -95,6 +102,20 @@ class NginxServer:
         path = self.root / bucket / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+    def show(self, bucket: str, sizes: Mapping[str, int]) -> None:
+        """Have every listing of the bucket, whatever is asked for, tell these keys and sizes."""
+        entries = "".join(
+            f"<Contents><Key>{key}</Key><Size>{size}</Size><ETag>&quot;0&quot;</ETag>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            "<StorageClass>STANDARD</StorageClass></Contents>"
+            for key, size in sizes.items()
+        )
+        text = (
+            f"<ListBucketResult><Name>{bucket}</Name><Prefix></Prefix><KeyCount>{len(sizes)}"
+            f"</KeyCount><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
+        )
+        self.write(bucket, ".listing", text.encode())
 
     def __enter__(self) -> Self:
         program = nginx_program()

@@ -125,23 +125,23 @@ class _Urls:
         )
 
 
-_BULK = frozenset(
-    {"get_into", "get", "put", "read_file", "read_file_into", "write_file", "checkpoint"}
+_BULK_GETS = frozenset(
+    {"get_into", "get", "read_file", "read_file_into", "load_state", "load_safetensors"}
 )
-_GETS = frozenset({"get_into", "get", "get_many", "read_file", "read_file_into", "read_files"})
-_PUTS = frozenset({"put", "put_many", "write_file"})
+_BULK_PUTS = frozenset({"put", "write_file", "save_state"})
+_BULK = _BULK_GETS | _BULK_PUTS
+_GETS = _BULK_GETS | {"get_many", "read_files", "load_samples"}
+_PUTS = _BULK_PUTS | {"put_many"}
 
 
 def has_limit(operation: str) -> bool:
     """Whether there is a loop for it: not for training, whose measure is the accelerator's time."""
-    return operation in _BULK | _GETS | _PUTS | {"random_read", "head", "list", "mixed"}
+    return operation in _GETS | _PUTS | {"random_read", "head", "list", "mixed"}
 
 
 def _count(job: Job) -> int:
     """Objects or calls that a pass counts as, like a client's."""
     options = job.options
-    if job.operation == "checkpoint":
-        return 2
     if job.operation == "list":
         return int(options["count"])
     return int(options.get("calls") or options.get("reads") or len(job.keys))
@@ -157,10 +157,6 @@ def _calls(job: Job) -> Iterator[list[_Call]]:
         ]
     elif job.operation in _PUTS:
         yield [call for key in job.keys for call in _parts(job, "PUT", key, 0)]
-    elif job.operation == "checkpoint":
-        puts = list(_parts(job, "PUT", job.keys[0], 0))
-        yield puts
-        yield [_Call("GET", put.key, 0, put.size, put.offset, of_part=False) for put in puts]
     elif job.operation == "random_read":
         yield [
             _Call("GET", job.keys[0], offset, job.size, number % job.in_flight * job.size)

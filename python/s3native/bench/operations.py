@@ -15,7 +15,7 @@ import numpy as np
 from s3native.bench import content
 from s3native.bench.clients import Client
 from s3native.bench.protocol import Job
-from s3native.bench.rounds import CannotError, Done, Operation, again, checked, each
+from s3native.bench.rounds import Done, Operation, again, checked, each
 
 MIX = {"get": 45, "head": 30, "put": 15, "delete": 10}
 """Percent of each in "mixed": the default of MinIO's benchmark, warp."""
@@ -303,40 +303,3 @@ def mixed_calls(job: Job) -> list[tuple[str, str]]:
         (verb, f"{job.keys[0]}-put-{number}" if verb in ("put", "delete") else next(of_reads))
         for number, verb in enumerate(verbs)
     ]
-
-
-class Checkpoint(Operation):
-    """A state dict of PyTorch, saved and loaded."""
-
-    needs = ("open_reader",)
-    _loaded: Any = None
-
-    def __init__(self, client: Client, job: Job) -> None:
-        super().__init__(client, job)
-        try:
-            import torch
-        except ImportError as error:
-            raise CannotError("PyTorch is not installed") from error
-        self._torch = torch
-        whole = content.array(job.size // 4 * 4, job.seed)
-        parts = np.array_split(whole.view(np.float32), 16)
-        self._state = {f"layer.{n}": torch.from_numpy(part) for n, part in enumerate(parts)}
-
-    def run(self) -> Done:
-        return again(self.job, self._save_and_load)
-
-    def _save_and_load(self) -> Done:
-        key = self.job.keys[0]
-        self.client.save_checkpoint(key, lambda file: self._torch.save(self._state, file))
-        self._loaded = self.client.load_checkpoint(key, self._torch.load)
-        return Done(2 * self.job.size, 2)
-
-    def prepare(self) -> None:
-        self._loaded = None
-
-    def digest(self) -> str:
-        loaded = self.client.load_checkpoint(self.job.keys[0], self._torch.load)
-        digest = hashlib.sha256()
-        for name in self._state:
-            digest.update(loaded[name].numpy().data)
-        return digest.hexdigest()

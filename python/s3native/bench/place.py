@@ -13,6 +13,7 @@ import s3native
 from s3native.bench import content
 from s3native.bench.memory import data_folder
 from s3native.bench.protocol import Target
+from s3native.bench.states import stored
 from s3native.bench.workloads import Workload
 from s3native.testing import MINIO, MinioServer, ProgramNotFoundError
 from s3native.transfer.places import S3Place
@@ -46,19 +47,18 @@ class Place:
         wanted = enumerate(keys[: workload.stored_objects])
         missing = [(number, key) for number, key in wanted if key not in self._there]
         if missing:
-            self.put(missing, workload.stored_size, seed)
+            self.put(missing, stored(workload.stored_as, workload.stored_size, seed))
             self._there.update(key for _, key in missing)
         return keys
 
-    def put(self, keys: list[tuple[int, str]], size: int, seed: int) -> None:
+    def put(self, keys: list[tuple[int, str]], data: content.Array) -> None:
         """Upload objects to keys, with the numbers that their bytes go by."""
-        data = content.array(size, seed)
 
         def put(numbered: tuple[int, str]) -> None:
             number, key = numbered
             self._client.put(self.target.url(key), content.numbered(data, number))
 
-        map_in_threads(put, keys, 1 if size > _LARGE else _UPLOADS_AT_ONCE)
+        map_in_threads(put, keys, 1 if len(data) > _LARGE else _UPLOADS_AT_ONCE)
 
     def digest(self, key: str) -> str:
         """Return the SHA-256 of an object."""

@@ -22,7 +22,10 @@ Item = TypeVar("Item")
 
 @dataclass
 class Done:
-    """What one round moved; `seconds` is 0 unless the operation has a clock of its own."""
+    """What one round moved; `seconds` is 0 unless the operation has a clock of its own.
+
+    `others_user_s` and `others_system_s` are CPU time of processes that go on living.
+    """
 
     moved_bytes: int = 0
     count: int = 0
@@ -32,6 +35,8 @@ class Done:
     accelerator_s: float = 0.0
     training_s: float = 0.0
     seconds: float = 0.0
+    others_user_s: float = 0.0
+    others_system_s: float = 0.0
 
     def fail(self, error: Exception) -> None:
         """Count an error."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from s3native.bench import content
+from s3native.bench import content, states
+from s3native.bench.clients import takes_part
 from s3native.bench.limit import has_limit
 from s3native.bench.place import Place
 from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import Measured, Report, Settings, environment
 from s3native.bench.runner import ClientError, Course, Row, Runner, fit_together, measure
-from s3native.bench.workloads import Workload
+from s3native.bench.workloads import STATES, Workload
 
 Tell = Callable[[str, str, str], None]  # of which workload, to which client what is being done
 _NOT_VERIFIED = frozenset({"list", "head"})
@@ -30,12 +31,13 @@ class Estimate:
         return amount.replace(",", " ")
 
 
-def estimate(workloads: Sequence[Workload], clients: int, settings: Settings) -> Estimate:
-    """Add up what the workloads will move with so many clients, each object once a round."""
+def estimate(workloads: Sequence[Workload], clients: Sequence[str], settings: Settings) -> Estimate:
+    """Add up what the workloads will move with these clients, each object once a round."""
     moved = requests = rounds = 0
     for workload in workloads:
-        rows = clients + has_limit(workload.operation)
-        each = rows * (settings.repeat + settings.warmup) + clients
+        measured = sum(takes_part(name, workload.operation) for name in clients)
+        rows = measured + has_limit(workload.operation)
+        each = rows * (settings.repeat + settings.warmup) + measured
         moved += each * workload.moved_bytes + workload.stored_objects * workload.stored_size
         requests += each * workload.requests(settings.part_size) + workload.stored_objects
         rounds += rows * settings.repeat
@@ -70,7 +72,7 @@ def run(
 def _measure(
     workload: Workload, clients: Sequence[str], settings: Settings, place: Place, tell: Tell
 ) -> Measured:
-    rows = [Row(client, client) for client in clients]
+    rows = [Row(name, name) for name in clients if takes_part(name, workload.operation)]
     if has_limit(workload.operation):
         rows.append(Row(LIMIT, LIMIT))
     job = make_job(workload, settings, place)
@@ -113,8 +115,10 @@ def check_download(job: Job, runner: Runner) -> None:
     stored_size = int(job.options["object_size"])
     if job.operation == "random_read":
         expected = content.tail_digest(stored_size, job.size, job.seed)
-    elif job.operation == "checkpoint":
-        expected = content.digest(job.size // 4 * 4, job.seed)
+    elif job.operation in STATES:
+        expected = content.digest(
+            states.size_of(job.size // int(job.options.get("ranks", 1))), job.seed
+        )
     else:
         count, alike = len(job.verified_keys), bool(job.options.get("alike"))
         expected = content.digest_of_first(count, stored_size, job.seed, alike=alike)
@@ -137,7 +141,7 @@ def verify(workload: Workload, place: Place, job: Job, runner: Runner) -> None:
     """Compare what a client gets, or what it put; raises ClientError."""
     if workload.operation in _NOT_VERIFIED:
         return  # every answer was looked at
-    if workload.downloads:
+    if workload.downloads or workload.operation in STATES:  # which are loaded again
         check_download(job, runner)
     else:
         check_upload(job, runner, place)

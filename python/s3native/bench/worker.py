@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from s3native.bench import operations, training
+from s3native.bench import distributed, operations, pytorch, training
 from s3native.bench.clients import Client
 from s3native.bench.protocol import LIMIT, Job, Round
 from s3native.bench.rounds import CannotError, Operation
@@ -39,10 +39,15 @@ _OPERATIONS: dict[str, tuple[type[Operation], ...]] = {
     "read_file_into": (operations.ReadFileInto,),
     "read_files": (operations.ReadFiles,),
     "write_file": (operations.WriteFile,),
-    "checkpoint": (operations.Checkpoint,),
     "mixed": (operations.Mixed,),
     "train_objects": (training.TrainObjects,),
     "train_records": (training.TrainRecords,),
+    "save_state": (pytorch.SaveState,),
+    "load_state": (pytorch.LoadState,),
+    "load_safetensors": (pytorch.LoadSafetensors,),
+    "load_samples": (pytorch.LoadSamples,),
+    "save_distributed": (distributed.SaveDistributed,),
+    "load_distributed": (distributed.LoadDistributed,),
 }
 
 
@@ -81,8 +86,8 @@ def _measure(operation: Operation) -> Round:
     retries_after = operation.client.retries()
     return Round(
         seconds=done.seconds or seconds,
-        user_s=user_after - user,
-        system_s=system_after - system,
+        user_s=user_after - user + done.others_user_s,
+        system_s=system_after - system + done.others_system_s,
         moved_bytes=done.moved_bytes,
         count=done.count,
         peak_rss_bytes=peak + operation.client.children_peak_rss_bytes(),

@@ -17,6 +17,10 @@ TRAINING = {
     "resnet50": {"size": 114_660, "batch_size": 400, "compute_s": 0.224, "threads": 8},
     "cosmoflow": {"size": 2_828_486, "batch_size": 1, "compute_s": 0.0035, "threads": 4},
 }
+STATES = frozenset(
+    {"save_state", "load_state", "load_safetensors", "save_distributed", "load_distributed"}
+)
+"""Operations on state dicts of PyTorch."""
 _RECORDS = 1251
 """Records in a shard of resnet50, from the same place."""
 
@@ -39,6 +43,7 @@ class Workload:
     objects: int = 0  # where there are fewer than `count`
     uploads: bool = False
     downloads: bool = True
+    stored_as: str = ""  # "torch", "safetensors": state dicts in files
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -54,7 +59,7 @@ class Workload:
     @property
     def stored_objects(self) -> int:
         """Objects that have to be there before."""
-        if self.operation == "checkpoint" or (self.uploads and not self.downloads):
+        if self.uploads and not self.downloads:
             return 0
         return self.objects or self.count
 
@@ -72,7 +77,7 @@ class Workload:
             return self.size * self.count * 60 // 100
         if self.operation.startswith("train"):
             return self.stored_size * self.stored_objects * int(self.options["epochs"])
-        return self.size * self.count * (2 if self.operation == "checkpoint" else 1)
+        return self.size * self.count
 
     def requests(self, part_size: int | None = None) -> int:
         """Requests that a round makes, about."""
@@ -83,7 +88,7 @@ class Workload:
             parts = max(1, -(-self.stored_size // part_size))
             return parts * self.stored_objects * int(self.options["epochs"])
         each = max(1, -(-self.size // part_size))
-        return self.count * each * (2 if self.operation == "checkpoint" else 1)
+        return self.count * each
 
     def changed(self, **given: Any) -> Workload:
         """Return it with other sizes and counts, as far as it has them."""
@@ -94,7 +99,7 @@ class Workload:
             wanted.pop("size", None)
         if self.operation == "list":
             wanted.pop("concurrency", None)
-        if self.operation == "checkpoint":
+        if self.operation in STATES:
             wanted = {name: value for name, value in wanted.items() if name == "size"}
         if self.object_size and "size" in wanted:
             wanted["object_size"] = max(self.object_size, wanted["size"])
@@ -193,11 +198,38 @@ WORKLOADS = {
             options={"piece": MIB},
         ),
         Workload(
-            "checkpoint",
-            "state dict of {size}, saved and loaded",
-            "checkpoint",
+            "checkpoint-save",
+            "state dict of {size}, saved",
+            "save_state",
             512 * MIB,
             uploads=True,
+            downloads=False,
+        ),
+        Workload(
+            "checkpoint-load",
+            "state dict of {size}, loaded",
+            "load_state",
+            512 * MIB,
+            stored_as="torch",
+        ),
+        Workload(
+            "safetensors-load",
+            "safetensors file of {size}, loaded",
+            "load_safetensors",
+            512 * MIB,
+            stored_as="safetensors",
+        ),
+        *(
+            Workload(
+                f"distributed-{verb}",
+                f"distributed checkpoint of {{size}} by 4 ranks, {done}",
+                f"{verb}_distributed",
+                512 * MIB,
+                uploads=True,  # also for loading: each client saves its own before
+                downloads=False,
+                options={"ranks": 4},
+            )
+            for verb, done in (("save", "saved"), ("load", "loaded"))
         ),
         Workload(
             "mixed",
@@ -230,6 +262,22 @@ WORKLOADS = {
             count=250,
             epochs=2,
         ),
+        Workload(
+            "loader-images",
+            "PyTorch DataLoader, 2 workers: {count} objects of {size}, batches of 64",
+            "load_samples",
+            SAMPLE,
+            count=5000,
+            options={"batch_size": 64, "workers": 2},
+        ),
+        Workload(
+            "loader-unet3d",
+            "PyTorch DataLoader, 2 workers: {count} objects of {size}",
+            "load_samples",
+            int(TRAINING["unet3d"]["size"]),
+            count=14,
+            options={"batch_size": 1, "workers": 2},
+        ),
     )
 }
 
@@ -242,6 +290,8 @@ class Preset:
     repeat: int
     warmup: int
 
+
+_TRAINING = ("train-", "loader-")
 
 PRESETS = {
     "quick": Preset(
@@ -256,19 +306,28 @@ PRESETS = {
         warmup=1,
     ),
     "full": Preset(
-        {name: {} for name in WORKLOADS if not name.startswith("train")}, repeat=5, warmup=1
+        {name: {} for name in WORKLOADS if not name.startswith(_TRAINING)}, repeat=5, warmup=1
+    ),
+    "checkpoint": Preset(
+        {name: {} for name, each in WORKLOADS.items() if each.operation in STATES},
+        repeat=3,
+        warmup=1,
     ),
     "training": Preset(
-        {**{name: {} for name in WORKLOADS if name.startswith("train")}, "checkpoint": {}},
-        repeat=3,
-        warmup=0,
+        {name: {} for name in WORKLOADS if name.startswith(_TRAINING)}, repeat=3, warmup=0
     ),
 }
 
 
 def chosen(names: tuple[str, ...], preset: Preset, **given: int | None) -> list[Workload]:
-    """Return a preset's workloads, or those named, with the preset's sizes where it has them."""
+    """Return a preset's workloads, or those named, with the preset's sizes where it has them.
+
+    A name may be that of a preset, and is then all of its workloads.
+    """
+    wanted = [
+        one for name in names for one in (PRESETS[name].workloads if name in PRESETS else [name])
+    ]
     return [
         WORKLOADS[name].changed(**preset.workloads.get(name, {})).changed(**given)
-        for name in names or preset.workloads
+        for name in dict.fromkeys(wanted) or preset.workloads
     ]

@@ -80,7 +80,9 @@ _out = click.Path(dir_okay=False, path_type=Path)
 
 
 @command.command("run", epilog="Compare two reports: s3native bench compare A.json B.json")
-@click.argument("names", nargs=-1, metavar="[WORKLOAD]...", type=click.Choice(list(WORKLOADS)))
+@click.argument(
+    "names", nargs=-1, metavar="[WORKLOAD]...", type=click.Choice([*WORKLOADS, *PRESETS])
+)
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="quick", show_default=True)
 @click.option("--clients", type=_Names(), metavar="A,B", help="Default: all that are installed.")
 @click.option("--url", type=common.URL, help="Run below this prefix, and remove what was made.")
@@ -110,7 +112,7 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
     s3native bench
     s3native bench get small-get --clients s3native,boto3 --concurrency 64
     s3native bench --preset full --json report.json --plot report.svg --html report.html
-    s3native bench --preset training
+    s3native bench training checkpoint
     s3native bench get --url s3://bucket/prefix --size 1GiB --duration 30
     """
     _need("numpy", "hdrh", *(["matplotlib"] if options["plot"] or options["html"] else []))
@@ -138,7 +140,7 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
         part_size=options["part_size"],
         seed=options["seed"],
     )
-    planned = suite.estimate(workloads, len(clients), settings)
+    planned = suite.estimate(workloads, clients, settings)
     if not options["quiet"]:
         _announce(clients, planned, settings.duration_s, url)
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import io
 import shutil
 import threading
 from collections.abc import Callable, Coroutine, Iterable
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from s3native.bench.states import State
 
     Array = np.ndarray[Any, np.dtype[np.uint8]]
     Visit = Callable[[int, Any], None]  # index of the key, bytes-like content
@@ -31,17 +34,36 @@ NAMES = (
     "s3dlio",
     "s5cmd",
     "smart_open",
+    "runai_model_streamer",
+    "tmpfs",
 )
 """Known clients, in the order of tables."""
 
+ONLY_FOR = {
+    "runai_model_streamer": frozenset({"load_safetensors"}),
+    "tmpfs": frozenset({"save_state", "load_state"}),
+}
+"""Clients that are no rows but of these operations."""
+
 _PROGRAMS = {"s5cmd"}
+_PACKAGES = {"tmpfs": "torch"}
 
 
 def is_installed(name: str) -> bool:
     """Whether a client can be measured here."""
     if name in _PROGRAMS and shutil.which(name):
         return True
-    return importlib.util.find_spec(name) is not None
+    return importlib.util.find_spec(_PACKAGES.get(name, name)) is not None
+
+
+def takes_part(name: str, operation: str) -> bool:
+    """Whether a client has a row where that operation is measured."""
+    return operation in ONLY_FOR.get(name, {operation})
+
+
+def common_prefix(keys: list[str]) -> str:
+    """Return what all keys of a folder begin with, or the only key."""
+    return keys[0].rpartition("/")[0] + "/" if len(keys) > 1 else keys[0]
 
 
 class ThreadLoops:
@@ -66,6 +88,8 @@ class Client:
     version = ""
     takes_keys_late = False
     """Whether `get_many` goes through its keys as it asks for the objects."""
+    samples_in_workers = True
+    """Whether a `DataLoader` is to have workers; else the client has threads enough."""
 
     def get_into(self, key: str, array: Array) -> None:
         """Fill ``array`` with the object, which is of that size."""
@@ -115,15 +139,28 @@ class Client:
         """Return a function that fills an array from an offset of the object, for one thread."""
         raise NotImplementedError
 
-    def save_checkpoint(self, key: str, save: Callable[[Any], None]) -> None:
-        """Have ``save`` write to a file that becomes the object."""
-        with self.open_writer(key) as file:
-            save(file)
+    def save_state(self, key: str, state: State) -> None:
+        """Save a state dict of PyTorch as `torch.save` does."""
+        raise NotImplementedError
 
-    def load_checkpoint(self, key: str, load: Callable[[Any], Any]) -> Any:
-        """Have ``load`` read the object as a file that can seek."""
-        with self.open_reader(key) as file:
-            return load(file)
+    def load_state(self, key: str) -> State:
+        """Load what `torch.save` saved."""
+        raise NotImplementedError
+
+    def load_safetensors(self, key: str) -> State:
+        """Load all tensors of a safetensors file."""
+        raise NotImplementedError
+
+    def distributed_storage(self, url: str) -> tuple[Any, Any]:
+        """Return what writes and what reads a checkpoint of `torch.distributed.checkpoint`."""
+        raise NotImplementedError
+
+    def samples(self, keys: list[str]) -> Any:
+        """Return a dataset of PyTorch whose samples are tensors of the objects' bytes.
+
+        A `DataLoader`'s workers share them. The keys are all of their folder, or one.
+        """
+        raise NotImplementedError
 
     def retries(self) -> int | None:
         """Requests that were repeated so far, if the client tells."""
@@ -136,3 +173,45 @@ class Client:
     def can(self, *methods: str) -> bool:
         """Whether it has these methods."""
         return all(getattr(type(self), name) is not getattr(Client, name) for name in methods)
+
+
+class CheckpointFiles(Client):
+    """A client whose files `torch.save` and `torch.load` take as they are."""
+
+    def save_state(self, key: str, state: State) -> None:
+        import torch
+
+        with self.open_writer(key) as file:
+            torch.save(state, file)
+
+    def load_state(self, key: str) -> State:
+        import torch
+
+        with self.open_reader(key) as file:
+            state: State = torch.load(file)
+        return state
+
+
+class CheckpointBuffers(Client):
+    """A client that goes through a file in memory, for lack of files of its own."""
+
+    def save_state(self, key: str, state: State) -> None:
+        import torch
+
+        file = io.BytesIO()
+        torch.save(state, file)
+        self.put_file(key, file)
+
+    def load_state(self, key: str) -> State:
+        import torch
+
+        state: State = torch.load(self.get_file(key))
+        return state
+
+    def put_file(self, key: str, file: io.BytesIO) -> None:
+        """Upload what is in the file."""
+        raise NotImplementedError
+
+    def get_file(self, key: str) -> io.BytesIO:
+        """Return a file that has the object, at its beginning."""
+        raise NotImplementedError

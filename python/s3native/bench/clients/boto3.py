@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,7 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import CheckpointBuffers, Client
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Array, ReadRange
@@ -65,7 +64,7 @@ class _ArrayFile(io.RawIOBase):
         return len(part)
 
 
-class Boto3Client(Client):
+class Boto3Client(CheckpointBuffers):
     """One client for all threads. Objects of less than a part are got and put by one call."""
 
     version = boto3.__version__
@@ -135,17 +134,15 @@ class Boto3Client(Client):
     def open_reader(self, key: str) -> Any:
         return contextlib.closing(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"])
 
-    def save_checkpoint(self, key: str, save: Callable[[Any], None]) -> None:
-        file = io.BytesIO()
-        save(file)
+    def put_file(self, key: str, file: io.BytesIO) -> None:
         file.seek(0)
         self._s3.upload_fileobj(file, self._bucket, key, Config=self._transfer)
 
-    def load_checkpoint(self, key: str, load: Callable[[Any], Any]) -> Any:
+    def get_file(self, key: str) -> io.BytesIO:
         file = io.BytesIO()
         self._s3.download_fileobj(self._bucket, key, file, Config=self._transfer)
         file.seek(0)
-        return load(file)
+        return file
 
     def range_reader(self, key: str) -> ReadRange:
         def read(offset: int, array: Array) -> None:

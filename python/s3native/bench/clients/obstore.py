@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.store import S3Store
 
-from s3native.bench.clients import Client, ThreadLoops
+from s3native.bench.clients import CheckpointBuffers, Client, ThreadLoops
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Array, ReadRange
@@ -23,7 +22,7 @@ _PART_SIZE = 8 << 20
 _PARTS_IN_FLIGHT = 8
 
 
-class ObstoreClient(Client):
+class ObstoreClient(CheckpointBuffers):
     """One store for all calls."""
 
     version = version("obstore")
@@ -93,13 +92,12 @@ class ObstoreClient(Client):
     def open_writer(self, key: str) -> Any:
         return obstore.open_writer(self._store, key, buffer_size=self._part_size)
 
-    def save_checkpoint(self, key: str, save: Callable[[Any], None]) -> None:
-        file = io.BytesIO()  # its own file's `write` does not say how much it took
-        save(file)
+    # The `write` of its own file does not say how much it took, and `read` gives no `bytes`.
+    def put_file(self, key: str, file: io.BytesIO) -> None:
         self.put(key, file.getbuffer())
 
-    def load_checkpoint(self, key: str, load: Callable[[Any], Any]) -> Any:
-        return load(io.BytesIO(self.get(key)))  # its own file's `read` gives no `bytes`
+    def get_file(self, key: str) -> io.BytesIO:
+        return io.BytesIO(self.get(key))
 
     def range_reader(self, key: str) -> ReadRange:
         def read(offset: int, array: Array) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,17 +9,18 @@ from urllib.parse import urlsplit
 import pyarrow
 from pyarrow import fs
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import CheckpointFiles, Client
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Array, ReadRange
     from s3native.bench.protocol import Job
+    from s3native.bench.states import State
 
 _PART_SIZE = 8 << 20
 _THREADS = 8  # pyarrow's own default number of I/O threads
 
 
-class PyarrowClient(Client):
+class PyarrowClient(CheckpointFiles):
     """`readinto` receives into the array; each thread has a file handle of its own."""
 
     version = pyarrow.__version__
@@ -80,9 +80,12 @@ class PyarrowClient(Client):
     def open_writer(self, key: str) -> Any:
         return self._fs.open_output_stream(f"{self._bucket}/{key}")
 
-    def load_checkpoint(self, key: str, load: Callable[[Any], Any]) -> Any:
-        with self._open(key) as file:
-            return load(file)
+    def load_state(self, key: str) -> State:
+        import torch
+
+        with self._open(key) as file:  # which can seek
+            state: State = torch.load(file)
+        return state
 
     def range_reader(self, key: str) -> ReadRange:
         source = self._open(key)

@@ -1,4 +1,4 @@
-"""s3dlio: zero-copy `get_into_async` and `put_bytes` for whole objects, else `get_many`."""
+"""s3dlio: zero-copy `get_into_async` and `put_bytes`, else `get_many`; its PyTorch dataset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from s3native.bench.clients import Client, ThreadLoops
+from s3native.bench.clients import Client, ThreadLoops, common_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ class S3dlioClient(Client):
     """Configured through the environment before its import. Always signs; nginx does not look."""
 
     version = version("s3dlio")
+    samples_in_workers = False
 
     def __init__(self, job: Job) -> None:
         target = job.target
@@ -73,6 +74,11 @@ class S3dlioClient(Client):
 
     def delete(self, key: str) -> None:
         self._s3dlio.delete(self._target.url(key))
+
+    def samples(self, keys: list[str]) -> Any:
+        from s3dlio.torch import S3IterableDataset
+
+        return S3IterableDataset.from_prefix(self._target.url(common_prefix(keys)))
 
     def range_reader(self, key: str) -> ReadRange:
         url = self._target.url(key)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import s3fs
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import CheckpointFiles, Client
 
 if TYPE_CHECKING:
     from s3native.bench.clients import Array, ReadRange
     from s3native.bench.protocol import Job
 
 
-class S3fsClient(Client):
+class S3fsClient(CheckpointFiles):
     """Listings are not cached: they would keep an object's old size."""
 
     version = s3fs.__version__

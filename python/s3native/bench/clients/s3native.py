@@ -1,17 +1,19 @@
-"""s3native: arrays are received into and sent from directly; many objects through `get_many`."""
+"""s3native: memory is received into and sent from directly; many objects through `get_many`."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import s3native
-from s3native.bench.clients import Client
+from s3native.bench.clients import Client, common_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from s3native.bench.clients import Array, ReadRange, Visit
     from s3native.bench.protocol import Job
+    from s3native.bench.states import State
 
 
 class S3NativeClient(Client):
@@ -60,6 +62,46 @@ class S3NativeClient(Client):
 
     def open_writer(self, key: str) -> Any:
         return self._client.open(self._target.url(key), "wb")
+
+    def save_state(self, key: str, state: State) -> None:
+        import s3native.torch
+
+        s3native.torch.save(state, self._target.url(key), client=self._client)
+
+    def load_state(self, key: str) -> State:
+        import s3native.torch
+
+        state: State = s3native.torch.load(self._target.url(key), client=self._client)
+        return state
+
+    def load_safetensors(self, key: str) -> State:
+        import s3native.torch
+
+        return s3native.torch.load_safetensors(self._target.url(key), client=self._client)
+
+    def distributed_storage(self, url: str) -> tuple[Any, Any]:
+        from s3native.torch.dcp import S3StorageReader, S3StorageWriter
+
+        options = self._torch_options()
+        return S3StorageWriter(path=url, **options), S3StorageReader(path=url, **options)
+
+    def samples(self, keys: list[str]) -> Any:
+        from s3native.torch import S3IterableDataset
+
+        return S3IterableDataset.from_prefix(
+            self._target.url(common_prefix(keys)),
+            enable_sharding=True,
+            output="tensor",
+            **self._torch_options(),
+        )
+
+    def _torch_options(self) -> dict[str, Any]:
+        from s3native.torch import S3ClientConfig
+
+        target = self._target
+        os.environ.update(target.environment())
+        config = S3ClientConfig(unsigned=target.anonymous, force_path_style=bool(target.endpoint))
+        return {"region": target.region, "endpoint": target.endpoint, "s3client_config": config}
 
     def range_reader(self, key: str) -> ReadRange:
         url = self._target.url(key)

@@ -1,20 +1,22 @@
-"""s3torchconnector: the files of its `S3Checkpoint`, with its default reader."""
+"""s3torchconnector: `S3Checkpoint` and `S3IterableDataset`, with their default reader."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from s3torchconnector import S3Checkpoint, S3ClientConfig
+from s3torchconnector import S3Checkpoint, S3ClientConfig, S3IterableDataset
+from s3torchconnector._s3client import S3Client
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import CheckpointFiles, Client, common_prefix
 
 if TYPE_CHECKING:
     from s3native.bench.protocol import Job
 
 
-class S3torchconnectorClient(Client):
+class S3torchconnectorClient(CheckpointFiles):
     """One checkpoint object for all files; its credentials are the environment's."""
 
     version = version("s3torchconnector")
@@ -27,6 +29,7 @@ class S3torchconnectorClient(Client):
             unsigned=target.anonymous, force_path_style=bool(target.endpoint), **parts
         )
         self._files = S3Checkpoint(target.region, target.endpoint, s3client_config=config)
+        self._config = config
 
     def get(self, key: str) -> Any:
         with self.open_reader(key) as file:
@@ -36,11 +39,39 @@ class S3torchconnectorClient(Client):
         with self.open_writer(key) as file:
             file.write(data)
 
+    def distributed_storage(self, url: str) -> tuple[Any, Any]:
+        from s3torchconnector.dcp import S3StorageReader, S3StorageWriter, s3_file_system
+
+        # Its classes for this take no endpoint.
+        s3_file_system.S3Client = partial(S3Client, endpoint=self._target.endpoint)
+        region, config = self._target.region, self._config
+        return (
+            S3StorageWriter(region, url, s3client_config=config),
+            S3StorageReader(region, url, s3client_config=config),
+        )
+
+    def samples(self, keys: list[str]) -> Any:
+        target = self._target
+        return S3IterableDataset.from_prefix(
+            target.url(common_prefix(keys)),
+            region=target.region,
+            endpoint=target.endpoint,
+            transform=_to_tensor,
+            s3client_config=self._config,
+            enable_sharding=True,
+        )
+
     def open_reader(self, key: str) -> Any:
         return self._files.reader(self._target.url(key))
 
     def open_writer(self, key: str) -> Any:
         return self._files.writer(self._target.url(key))
+
+
+def _to_tensor(reader: Any) -> Any:
+    import torch
+
+    return torch.frombuffer(bytearray(reader.read()), dtype=torch.uint8)
 
 
 def make_client(job: Job) -> Client:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import smart_open
 
-from s3native.bench.clients import Client
+from s3native.bench.clients import CheckpointFiles, Client
 from s3native.bench.clients.boto3 import Boto3Client
 
 if TYPE_CHECKING:
     from s3native.bench.protocol import Job
 
 
-class SmartOpenClient(Client):
+class SmartOpenClient(CheckpointFiles):
     """One boto3 client for all files."""
 
     version = version("smart_open")
