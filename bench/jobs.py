@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from s3native.bench.protocol import Job
 from s3native.bench.runner import ClientError, Runner
-from s3native.bench.suite import check_download, check_upload
+from s3native.bench.states import stored
+from s3native.bench.suite import check_digest, check_download, check_upload
 from s3native.bench.workloads import STATES
+from stage import SEED
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -25,8 +28,9 @@ def make_job(workload: Workload, stage: Stage) -> Job:
         options = {"count": workload.count, "prefix": ""}
         return Job("list", stage.target(server, bucket), [], options=options)
     keys = [f"{workload.operation}-{size}/{number:06}" for number in range(workload.count)]
+    stored_size = size
     if server != "sink" and not workload.is_upload:
-        stage.provide(server, keys, size, workload.stored_as)
+        stored_size = stage.provide(server, keys, size, workload.stored_as)
         stage.show(server, keys, size)
     return Job(
         workload.operation,
@@ -37,6 +41,7 @@ def make_job(workload: Workload, stage: Stage) -> Job:
         memory_limit=workload.memory_limit,
         options={
             "object_size": size,
+            "stored_size": stored_size,
             "piece": workload.piece,
             "reads": _LATENCY_READS,
             "alike": True,
@@ -51,6 +56,13 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
     def verify(job: Job, runner: Runner) -> None:
         if workload.operation == "list":
             return  # the count was compared each round
+        if job.options.get("local"):
+            check_download(job, runner)
+            return
+        if workload.stored_as and "operation" in job.options:  # which gets the file as it is
+            file = stored(workload.stored_as, job.size, SEED)
+            check_digest(runner.verify(), hashlib.sha256(file.data).hexdigest())
+            return
         if workload.server == "sink":
             stage.sink.reset()
             runner.round()

@@ -140,7 +140,7 @@ def to_json(workload: Workload, results: list[Result]) -> dict[str, Any]:
                 "version": result.version,
                 "verified": result.verified,
                 "error": result.error,
-                "medians": {c.heading: result.median(c.value) for c in shown if result.rounds},
+                "medians": {c.heading: result.median(c.value) for c in shown if result.is_good},
                 "rounds": [
                     {**asdict(round_), "latencies_us": []}  # thousands; their quantiles are above
                     for round_ in result.rounds

@@ -50,20 +50,20 @@ class Stage:
         endpoint = (self.sink if server == "sink" else self.lister).endpoint
         return Target(endpoint, bucket, anonymous=True)
 
-    def provide(self, server: str, keys: list[str], size: int, stored_as: str = "") -> None:
+    def provide(self, server: str, keys: list[str], size: int, stored_as: str = "") -> int:
         """Put objects of ``size`` bytes with the same content where they are not yet.
 
-        ``stored_as``: what file of a state dict they are, if one.
+        ``stored_as``: what file of a state dict they are, if one. Returns the bytes of each.
         """
         store = "nginx" if server == "nginx_tls" else server
         missing = [key for key in keys if (store, key) not in self._present]
-        if not missing:
-            return
-        if store == "minio":
-            self.place.put([(0, key) for key in missing], stored(stored_as, size, SEED))
-        else:
-            self._link_files(missing, stored(stored_as, size, SEED))
+        data = stored(stored_as, size, SEED)
+        if missing and store == "minio":
+            self.place.put([(0, key) for key in missing], data)
+        elif missing:
+            self._link_files(missing, data)
         self._present.update((store, key) for key in missing)
+        return len(data)
 
     def show(self, server: str, keys: list[str], size: int) -> None:
         """Have listings tell these keys, on a server that has none of its own."""

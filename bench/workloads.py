@@ -94,7 +94,7 @@ def _by(operation: str) -> Entry:
     return Entry(operation, S3NATIVE, is_limit=True, options={"operation": operation})
 
 
-_TMPFS = Entry("tmpfs", "tmpfs", is_limit=True)
+_TMPFS = Entry("tmpfs", "tmpfs", is_limit=True, options={"local": True})
 
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
 

@@ -22,14 +22,18 @@ MIX = {"get": 45, "head": 30, "put": 15, "delete": 10}
 
 
 class GetInto(Operation):
-    """Whole objects into memory that is faulted in, the same each round."""
+    """Whole objects into memory that is faulted in, the same each round.
+
+    It has ``stored_size`` bytes where those are more than what counts.
+    """
 
     needs = ("get_into",)
 
     def __init__(self, client: Client, job: Job) -> None:
         super().__init__(client, job)
         at_once = min(job.in_flight, len(job.keys))
-        self._arrays = [np.ones(job.size, np.uint8) for _ in range(at_once)]
+        size = int(job.options.get("stored_size", job.size))
+        self._arrays = [np.ones(size, np.uint8) for _ in range(at_once)]
 
     def run(self) -> Done:
         return each(self.job, self.job.keys, self._get)

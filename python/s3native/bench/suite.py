@@ -122,17 +122,18 @@ def check_download(job: Job, runner: Runner) -> None:
     else:
         count, alike = len(job.verified_keys), bool(job.options.get("alike"))
         expected = content.digest_of_first(count, stored_size, job.seed, alike=alike)
-    _compare(runner.verify(), expected)
+    check_digest(runner.verify(), expected)
 
 
 def check_upload(job: Job, runner: Runner, place: Place) -> None:
     """Compare what a client puts; raises ClientError."""
     place.delete(job.keys[0])  # it may be another client's
     runner.round()
-    _compare(place.digest(job.keys[0]), content.digest(job.size, job.seed))
+    check_digest(place.digest(job.keys[0]), content.digest(job.size, job.seed))
 
 
-def _compare(found: str, expected: str) -> None:
+def check_digest(found: str, expected: str) -> None:
+    """Compare SHA-256s; raises ClientError."""
     if found != expected:
         raise ClientError(f"wrong content: SHA-256 {found}, not {expected}")
 
