@@ -318,18 +318,19 @@ FULL = [
     *(
         Workload(
             f"dcp_{verb}",
-            f"distributed checkpoint of 2 GiB, 4 ranks, {verb}, MinIO",
+            f"distributed checkpoint of {size // MIB} MiB, 4 ranks, {verb}, MinIO",
             f"{verb}_distributed",
             "minio",
             _clients(S3NATIVE, "s3torchconnector"),
-            size=2 * GIB,
+            size=size,
             rounds=3,
             options={"ranks": 4},
             demand=demand,
         )
-        for verb, demand in (
-            ("load", Demand(rate_of_peer=2.0)),
-            ("save", Demand(rate_of_peer=1.0, cost_of_peer=0.7)),
+        for verb, size, demand in (
+            ("load", 2 * GIB, Demand(rate_of_peer=2.0)),
+            # The server frees what is overwritten only later.
+            ("save", 512 * MIB, Demand(rate_of_peer=1.0, cost_of_peer=0.7)),
         )
     ),
     Workload(

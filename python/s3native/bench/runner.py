@@ -183,8 +183,12 @@ class Course:
 
 
 def fit_together(rows: Sequence[Row], job: Job) -> bool:
-    """Whether the objects that all rows hold at once, twice, leave half of the memory free."""
-    return len(rows) * 2 * job.size * job.in_flight < available_memory() // 2
+    """Whether the objects that all rows hold at once, twice, leave half of the memory free.
+
+    Ranks hold more: the state, what is loaded and what is on its way; the server has it twice.
+    """
+    copies = 6 if "ranks" in job.options else 2
+    return len(rows) * copies * job.size * job.in_flight < available_memory() // 2
 
 
 def measure(rows: Sequence[Row], job: Job, course: Course) -> list[Result]:

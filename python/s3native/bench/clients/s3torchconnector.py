@@ -46,7 +46,7 @@ class S3torchconnectorClient(CheckpointFiles):
         s3_file_system.S3Client = partial(S3Client, endpoint=self._target.endpoint)
         region, config = self._target.region, self._config
         return (
-            S3StorageWriter(region, url, s3client_config=config),
+            S3StorageWriter(region, url, s3client_config=config, overwrite=True),
             S3StorageReader(region, url, s3client_config=config),
         )
 
