@@ -8,7 +8,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from s3native import _core
 
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 ByteRange = tuple[int, int | None]
 """Half-open [start, end); end None means to the object's end."""
+
+
+class KnownObject(Protocol):
+    """An object whose size in bytes somebody remembers, such as an `ObjectInfo` of a listing."""
+
+    @property
+    def url(self) -> str:
+        """Its s3:// URL."""
+
+    @property
+    def size(self) -> int:
+        """What its size was."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +280,7 @@ class Client:
     def get_many(
         self,
         requests: Iterable[
-            str | _core.ObjectInfo | tuple[str, ByteRange] | tuple[str, tuple[int, int], BufferLike]
+            str | KnownObject | tuple[str, ByteRange] | tuple[str, tuple[int, int], BufferLike]
         ],
         *,
         ordered: bool = True,

@@ -7,7 +7,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -88,6 +88,25 @@ def test_pairs_and_infos_as_requests(client: s3native.Client, urls: list[str]) -
     assert bytes(items[3].data) == content(3000, seed=3)
     assert bytes(items[4].data) == b""
     assert items[1].info.size == 5000
+
+
+class Known(NamedTuple):
+    """What somebody remembers of an object."""
+
+    url: str
+    size: int
+    etag: str = ""
+
+
+@pytest.mark.parametrize("wrong_by", [0, 1, -1, 50_000, -50_000])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_sizes_that_are_known_or_wrong(
+    client: s3native.Client, urls: list[str], ordered: bool, wrong_by: int
+) -> None:
+    known = [Known(url, max(0, i * 1000 + wrong_by)) for i, url in enumerate(urls)]
+    items = list(client.get_many(known, ordered=ordered))
+    assert sorted(item.index for item in items) == list(range(COUNT))
+    check(items, urls)
 
 
 def test_requests_are_taken_lazily(client: s3native.Client, urls: list[str]) -> None:

@@ -39,9 +39,9 @@ class _Ranks(WithTorch):
         options, ranks = job.options, int(job.options["ranks"])
         rank = int(options.get("rank", 0))
         store = str(options.get("store") or Path(job.scratch, f"store-{uuid.uuid4()}"))
-        name = type(client).__module__.rpartition(".")[2]
+        who = type(client).__module__.rpartition(".")[2]
         self._others = [
-            ClientProcess(name, replace(job, options={**options, "rank": other, "store": store}))
+            ClientProcess(who, replace(job, options={**options, "rank": other, "store": store}))
             for other in range(1, ranks)
             if rank == 0
         ]
@@ -52,7 +52,7 @@ class _Ranks(WithTorch):
         self._not_ready = list(self._others)
         own = states.make(job.size // ranks, job.seed + rank)
         self._state = {f"rank.{rank}.{name}": tensor for name, tensor in own.items()}
-        self._url = job.target.url(f"{job.keys[0]}-{name}")
+        self._url = job.target.url(f"{job.keys[0]}-{who}")
 
     def _together(self, work: Callable[[], None]) -> Done:
         """Do something in all ranks at once; the time counts until all have done it."""
