@@ -268,6 +268,7 @@ WORKLOADS = {
             "load_samples",
             SAMPLE,
             count=5000,
+            concurrency=32,  # of the limit
             options={"batch_size": 64, "workers": 2},
         ),
         Workload(
@@ -276,6 +277,7 @@ WORKLOADS = {
             "load_samples",
             int(TRAINING["unet3d"]["size"]),
             count=14,
+            concurrency=4,
             options={"batch_size": 1, "workers": 2},
         ),
     )
