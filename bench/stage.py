@@ -30,7 +30,7 @@ class Stage:
     def __init__(self, data_size: int) -> None:
         self._data_size = data_size
         self._running = ExitStack()
-        self._present: set[tuple[str, str]] = set()
+        self._sizes: dict[tuple[str, str], int] = {}  # of what is there, by server and key
 
     def __enter__(self) -> Self:
         return self
@@ -56,14 +56,15 @@ class Stage:
         ``stored_as``: what file of a state dict they are, if one. Returns the bytes of each.
         """
         store = "nginx" if server == "nginx_tls" else server
-        missing = [key for key in keys if (store, key) not in self._present]
-        data = stored(stored_as, size, SEED)
-        if missing and store == "minio":
-            self.place.put([(0, key) for key in missing], data)
-        elif missing:
-            self._link_files(missing, data)
-        self._present.update((store, key) for key in missing)
-        return len(data)
+        missing = [key for key in keys if (store, key) not in self._sizes]
+        if missing:
+            data = stored(stored_as, size, SEED)
+            if store == "minio":
+                self.place.put([(0, key) for key in missing], data)
+            else:
+                self._link_files(missing, data)
+            self._sizes.update(((store, key), len(data)) for key in missing)
+        return self._sizes[store, keys[0]]
 
     def show(self, server: str, keys: list[str], size: int) -> None:
         """Have listings tell these keys, on a server that has none of its own."""

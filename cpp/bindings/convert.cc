@@ -73,6 +73,13 @@ std::optional<ByteRange> RangeFrom(const py::object& range) {
   return parsed;
 }
 
+uint64_t UnsignedFrom(const py::object& number) {
+  const Py_ssize_t value = PyNumber_AsSsize_t(number.ptr(), PyExc_OverflowError);
+  if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  if (value < 0) throw py::value_error("must not be negative: " + std::to_string(value));
+  return static_cast<uint64_t>(value);
+}
+
 void BindErrors(py::module_& module) {
   module.def("_set_error_factory", [](const py::object& factory) {
     Py_XDECREF(g_error_factory);

@@ -42,6 +42,8 @@ CallOptions Interruptible();
 S3Url ObjectUrl(const std::string& url);
 // (start, end), with end None for "to the end". Negative numbers are refused.
 std::optional<ByteRange> RangeFrom(const py::object& range);
+// A number that is not negative; raises TypeError, ValueError or OverflowError.
+uint64_t UnsignedFrom(const py::object& number);
 
 void BindErrors(py::module_& module);
 

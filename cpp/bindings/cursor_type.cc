@@ -58,13 +58,6 @@ std::pair<py::object, py::object> TwoFrom(PyObject* const* arguments, Py_ssize_t
           py::reinterpret_borrow<py::object>(arguments[1])};
 }
 
-uint64_t UnsignedFrom(const py::object& number) {
-  const Py_ssize_t value = PyNumber_AsSsize_t(number.ptr(), PyExc_OverflowError);
-  if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-  if (value < 0) throw py::value_error("must not be negative: " + std::to_string(value));
-  return static_cast<uint64_t>(value);
-}
-
 PyObject* BytesOf(Cursor* cursor, const std::byte* data, Py_ssize_t size) {
   PyObject* bytes = PyBytes_FromStringAndSize(reinterpret_cast<const char*>(data), size);
   if (bytes != nullptr) cursor->Advance(static_cast<uint64_t>(size));

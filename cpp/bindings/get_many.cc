@@ -95,7 +95,8 @@ bool IsTuple(const py::object& object, size_t size) {
   return py::isinstance<py::tuple>(object) && py::len(object) == size;
 }
 
-bool LooksLikeInfo(const py::object& object) {
+// An ObjectInfo, or something like it.
+bool IsKnownObject(const py::object& object) {
   return PyTuple_CheckExact(object.ptr()) == 0 && py::hasattr(object, "url") &&
          py::hasattr(object, "size");
 }
@@ -104,12 +105,9 @@ GetManyRequest GetManyIterator::Parse(const py::object& request, Pending* pendin
   GetManyRequest parsed;
   if (py::isinstance<py::str>(request)) {
     pending->url = request;
-  } else if (py::isinstance<PyObjectInfo>(request)) {
+  } else if (IsKnownObject(request)) {
     pending->url = request.attr("url");
-    parsed.expected_size = request.cast<const PyObjectInfo&>().info.size;
-  } else if (LooksLikeInfo(request)) {
-    pending->url = request.attr("url");
-    parsed.expected_size = request.attr("size").cast<uint64_t>();
+    parsed.expected_size = UnsignedFrom(request.attr("size"));
   } else if (IsTuple(request, 2) || IsTuple(request, 3)) {
     pending->url = request[py::int_(0)];
     parsed.range = RangeFrom(request[py::int_(1)]);

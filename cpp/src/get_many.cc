@@ -26,8 +26,7 @@ struct Entry {
   bool borrowed = false;  // the caller's memory: not counted against the budget
   uint64_t reserved = 0;
   uint64_t size = 0;     // that is asked for
-  uint64_t counted = 0;  // of that, in the stream's pending size
-  bool alone = false;    // fills all connections by itself, for now
+  uint64_t counted = 0;  // of that, in the stream's pending size: nothing any more at its tail
 };
 
 // What completions touch; shared with them so that they never outlive it.
@@ -175,14 +174,14 @@ void Stream::Launch(Entry* entry, bool first) {
   ++in_flight_;
   entry->size = first ? entry->fetch.FirstSize() : entry->fetch.MoreSize();
   Count(entry, entry->size);
-  entry->alone = FillsConnections(entry->size);
-  if (entry->alone) ++alone_, ++large_;
+  const bool alone = FillsConnections(entry->size);
+  if (alone) ++alone_, ++large_;
   const auto note = [arrivals = arrivals_, index = entry->index](auto list) {
     std::lock_guard lock(arrivals->mutex);
     (arrivals.get()->*list).push_back(index);
     if (arrivals->waiting) arrivals->arrived.notify_one();
   };
-  if (entry->alone) entry->fetch.set_on_tail([note] { note(&Arrivals::tails); });
+  if (alone) entry->fetch.set_on_tail([note] { note(&Arrivals::tails); });
   auto arrived = [note] { note(&Arrivals::indices); };
   if (first) {
     entry->fetch.Start(std::move(arrived));
@@ -197,8 +196,7 @@ void Stream::Count(Entry* entry, uint64_t size) {
 }
 
 void Stream::LetOthersBegin(Entry* entry) {
-  if (!entry->alone) return;
-  entry->alone = false;
+  if (!FillsConnections(entry->counted)) return;
   --alone_;
   Count(entry, 0);
 }

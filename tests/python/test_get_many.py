@@ -109,6 +109,12 @@ def test_sizes_that_are_known_or_wrong(
     check(items, urls)
 
 
+@pytest.mark.parametrize("size", [-1, "5", 1.5, None, 1 << 70])
+def test_sizes_that_are_none(client: s3native.Client, urls: list[str], size: Any) -> None:
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        next(client.get_many([Known(urls[0], size)]))
+
+
 def test_requests_are_taken_lazily(client: s3native.Client, urls: list[str]) -> None:
     taken = []
 
