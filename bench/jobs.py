@@ -12,6 +12,7 @@ from s3native.bench.states import stored
 from s3native.bench.suite import check_digest, check_download, check_upload
 from s3native.bench.workloads import STATES
 from stage import SEED
+from workloads import COMMANDS
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -23,10 +24,10 @@ _LATENCY_READS = 2000
 def make_job(workload: Workload, stage: Stage) -> Job:
     """Return the workload's job."""
     server, size = workload.server, workload.object_size or workload.size
-    if workload.operation == "list":
+    if server == "list":
         bucket = f"keys-{workload.count}"
         options = {"count": workload.count, "prefix": ""}
-        return Job("list", stage.target(server, bucket), [], options=options)
+        return Job(workload.operation, stage.target(server, bucket), [], options=options)
     keys = [f"{workload.operation}-{size}/{number:06}" for number in range(workload.count)]
     stored_size = size
     if server != "sink" and not workload.is_upload:
@@ -54,8 +55,8 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
     """Return what compares the bytes that arrived, at the client or at the server."""
 
     def verify(job: Job, runner: Runner) -> None:
-        if workload.operation == "list":
-            return  # the count was compared each round
+        if workload.server == "list":
+            return  # where everything is compared each round
         if job.options.get("local"):
             check_download(job, runner)
             return
@@ -70,7 +71,7 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
             if received < sent:
                 raise ClientError(f"only {received} of {sent} bytes reached the server")
             return
-        if workload.is_upload and workload.operation not in STATES:
+        if workload.is_upload and workload.operation not in STATES | COMMANDS:
             check_upload(job, runner, stage.place)
         else:
             check_download(job, runner)

@@ -47,6 +47,10 @@ _COLUMNS = {
     "load_state": [_GB_S, _CPU_S_PER_GB, _RSS_GROWTH],
     "load_safetensors": [_GB_S, _CPU_S_PER_GB, _RSS_GROWTH],
     "list": [_PER_SECOND, Column("CPU us each", _CPU_US.value, 2), _RSS_GROWTH],
+    "help": [_PER_SECOND, Column("ms", lambda r: r.seconds * 1000, 0)],
+    "sync_down": [_PER_SECOND, _CPU_US],
+    "sync_up": [_PER_SECOND, _CPU_US],
+    "sync_same": [_PER_SECOND, _CPU_US],
     "random_read": [
         _PER_SECOND,
         _CPU_US,
@@ -94,6 +98,11 @@ def _ratios(workload: Workload, results: list[Result]) -> list[str]:
         return []
     rate, cost = columns(workload)[:2]
     demand, lines = workload.demand, []
+    if demand.cost is not None:
+        met = own.median(cost.value) <= demand.cost
+        lines.append(
+            f"  s3native: {cost.heading} demanded at most {demand.cost:.0f}{_told(met=met)}"
+        )
     if workload.loop in good:
         loop = good[workload.loop]
         lines.append(
@@ -125,7 +134,11 @@ def _ratio(
         return line
     met = ratio >= demanded if least else ratio <= demanded
     bound = "at least" if least else "at most"
-    return f"{line}; demanded {bound} {demanded:.2f}{'' if met else '  <-- missed'}"
+    return f"{line}; demanded {bound} {demanded:.2f}{_told(met=met)}"
+
+
+def _told(*, met: bool) -> str:
+    return "" if met else "  <-- missed"
 
 
 def to_json(workload: Workload, results: list[Result]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "server"))
 
+from commands import CommandLine
 from jobs import make_job, verifier
 from loops import LoopProgram
 from report import render, to_json
@@ -20,7 +21,7 @@ from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import environment, last_line
 from s3native.bench.runner import Course, Result, Row, Runner, fit_together, measure, start_client
 from stage import STAGE_ERRORS, Stage
-from workloads import FULL, QUICK, S3NATIVE, Entry, Workload
+from workloads import COMMANDS, FULL, QUICK, S3NATIVE, Entry, Workload
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def main() -> int:
     with Stage(sum(workload.stored_bytes for workload in chosen)) as stage:
         for workload in chosen:
             try:
-                results = _measure(workload, stage)
+                results = _measure(workload, stage, options.row)
             except STAGE_ERRORS as error:
                 print(f"{workload.name}: left out, {error}\n", flush=True)
                 continue
@@ -51,8 +52,11 @@ def main() -> int:
     return int(failed)
 
 
-def _measure(workload: Workload, stage: Stage) -> list[Result]:
+def _measure(workload: Workload, stage: Stage, wanted: list[str] | None) -> list[Result]:
     entries = [entry for entry in workload.entries if _is_here(entry)]
+    entries = [entry for entry in entries if not wanted or entry.label in wanted]
+    if not entries:
+        return []
     job = make_job(workload, stage)
     course = Course(
         workload.rounds,
@@ -72,6 +76,8 @@ def _is_here(entry: Entry) -> bool:
 def _start(row: Row, job: Job) -> Runner:
     if isinstance(row, Entry) and row.program:
         return LoopProgram(row.program, job)
+    if job.operation in COMMANDS:
+        return CommandLine(row.client, job)
     return start_client(row, job)
 
 
@@ -83,6 +89,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="WORKLOAD", action="append", help="only this one, full size; repeatable"
     )
+    parser.add_argument("--row", metavar="LABEL", action="append", help="only this; repeatable")
     parser.add_argument(
         "--json", metavar="FILE", type=Path, help="write all that was measured here"
     )

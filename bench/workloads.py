@@ -27,12 +27,16 @@ class Entry(Row):
 
 @dataclass(frozen=True)
 class Demand:
-    """What s3native must reach: at least this share of a rate, at most this multiple of a cost."""
+    """What s3native must reach: at least this share of a rate, at most this multiple of a cost.
+
+    ``cost`` is a figure, where there is nobody to compare with.
+    """
 
     rate_of_loop: float | None = None
     cost_of_loop: float | None = None
     rate_of_peer: float | None = None
     cost_of_peer: float | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Workload:
     @property
     def is_upload(self) -> bool:
         """Whether the clients make the objects."""
-        return self.operation.startswith(("put", "write", "save", "load_distributed"))
+        makes = ("put", "write", "save", "load_distributed", "cp_up", "sync_up")
+        return self.operation.startswith(makes)
 
     @property
     def loop(self) -> str | None:
@@ -75,6 +80,8 @@ class Workload:
 
 
 S3NATIVE = "s3native"
+COMMANDS = frozenset({"help", "cp_down", "cp_up", "sync_down", "sync_up", "sync_same"})
+"""Operations of the command line."""
 
 
 def _clients(*names: str) -> list[Entry]:
@@ -97,6 +104,8 @@ def _by(operation: str) -> Entry:
 _TMPFS = Entry("tmpfs", "tmpfs", is_limit=True, options={"local": True})
 
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
+
+_COMMAND_LINES = _clients(S3NATIVE, "s5cmd")
 
 _FILES = _clients(S3NATIVE, "obstore", "pyarrow", "boto3", "s3fs", "smart_open", "s3torchconnector")
 _WRITTEN_FILES = [entry for entry in _FILES if entry.label != "boto3"]  # it has none
@@ -358,6 +367,62 @@ FULL = [
             demand=Demand(cost_of_peer=0.5),
         )
         for workers in (1, 2)
+    ),
+    *(
+        Workload(
+            f"cp_{name}",
+            f"cp of 2 GiB {title}",
+            f"cp_{name.partition('_')[0]}",
+            server,
+            _COMMAND_LINES,
+            size=2 * GIB,
+            demand=demand,
+        )
+        for name, title, server, demand in (
+            ("down", "from nginx to shared memory", "nginx", Demand(None, None, 1.5, 0.5)),
+            # Which leaves little of two CPUs to the clients.
+            ("down_minio", "from MinIO to shared memory", "minio", Demand()),
+            (
+                "up",
+                "from shared memory to a server that discards it",
+                "sink",
+                Demand(None, None, 1.5, 0.5),
+            ),
+        )
+    ),
+    *(
+        Workload(
+            operation,
+            f"sync of 10 000 files of 20 KB {title}",
+            operation,
+            "minio",
+            _COMMAND_LINES,
+            size=20_000,
+            count=10_000,
+            rounds=3,
+            demand=Demand(rate_of_peer=1.0, cost_of_peer=0.7),
+        )
+        for operation, title in (
+            ("sync_down", "from MinIO to shared memory"),
+            ("sync_up", "from shared memory to MinIO"),
+        )
+    ),
+    Workload(
+        "sync_same",
+        "sync of 100 000 files that are there already, scripted server",
+        "sync_same",
+        "list",
+        _clients(S3NATIVE),
+        count=100_000,
+        demand=Demand(cost=10.0),
+    ),
+    Workload(
+        "help",
+        "--help",
+        "help",
+        "list",
+        _clients(S3NATIVE),
+        demand=Demand(cost=150.0),
     ),
     Workload(
         "list",

@@ -13,13 +13,14 @@ import torch.utils.data
 from s3native.torch.config import S3ClientConfig, client_for
 from s3native.torch.listing import ListingOptions, Prefix, Urls
 from s3native.torch.reader import ReaderConstructor, ReaderKind, S3ReaderConstructor
-from s3native.torch.samples import Object, OnError, Output, Samples, identity
+from s3native.torch.samples import OnError, Output, Samples, identity
 from s3native.torch.shards import Even, Order, Progress, Share, at, dealt, merged
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from s3native import Client
+    from s3native.torch.known import Object
 
 
 class SampleOptions(TypedDict, total=False):

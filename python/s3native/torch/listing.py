@@ -8,14 +8,15 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from s3native.client import split_url
+from s3native.torch.known import Listed
 from s3native.transfer.plan import Filter
 
 if TYPE_CHECKING:
     from s3native import Client
-    from s3native.torch.samples import Object
+    from s3native.torch.known import Object
 
 _VERSION = 1
 
@@ -27,14 +28,6 @@ class ListingOptions(TypedDict, total=False):
     exclude: str | Iterable[str]
     suffix: str | Iterable[str]
     manifest: str | os.PathLike[str] | None
-
-
-class Listed(NamedTuple):
-    """An object of a manifest."""
-
-    url: str
-    size: int
-    etag: str
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ from typing import Any, Literal
 
 import torch
 
-from s3native import Client, NotFoundError, ObjectInfo, RangeError
-from s3native.torch.listing import Listed
+from s3native import Client, NotFoundError, RangeError
+from s3native.torch.known import Object, url_of
 from s3native.torch.reader import HeldReader, ReaderConstructor, ReaderKind, open_reader
 
 Output = Literal["reader", "buffer", "bytes", "tensor"]
 OnError = Literal["raise", "skip"] | Callable[[Exception, str], Any]
-Object = ObjectInfo | Listed | str
-"""What is known of an object, or its URL."""
 
 OUTPUTS = ("reader", "buffer", "bytes", "tensor")
 WHOLE = 8 << 20
@@ -94,7 +92,7 @@ class Samples:
                 yield from self._fetched(client, run, self._held)
                 continue
             for known in run:
-                yield _url(known), partial(self._opened, client, known)
+                yield url_of(known), partial(self._opened, client, known)
 
     def _is_fetched(self, known: Object) -> bool:
         whole = isinstance(self.constructor, ReaderKind) and self.constructor.reads_whole
@@ -140,8 +138,4 @@ class Samples:
 
     def _opened(self, client: Client, known: Object) -> Any:
         info = None if isinstance(known, str) else known
-        return open_reader(self.constructor, client, _url(known), info)
-
-
-def _url(known: Object) -> str:
-    return known if isinstance(known, str) else known.url
+        return open_reader(self.constructor, client, url_of(known), info)

