@@ -1,6 +1,7 @@
 # Every command sets up what it needs in .venv and in the user's cache, and is cheap to run again.
 #   make test    everything          make bench   this and other clients side by side, a minute
 #   make check   the inner loop      make lint, fmt, docs, sanitize, fuzz, soak, wheel, try-install, clean
+#   make tensorflow-tests            what goes with TensorFlow, in an environment of its own
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -17,6 +18,11 @@ FUZZ_SECONDS ?= 300
 venv := $(CURDIR)/.venv
 python := $(venv)/bin/python
 stamps := $(venv)/stamps
+# TensorFlow has an environment of its own; the package is what was built for the first one.
+TENSORFLOW ?= 2.21
+tensorflow_venv := $(venv)/tensorflow-$(TENSORFLOW)
+tensorflow_python := $(tensorflow_venv)/bin/python
+wheels := $(CURDIR)/build/dev-wheel
 report := $(CURDIR)/build/bench
 pip_install := $(python) -m pip install --quiet --disable-pip-version-check
 # Runs a command with a MinIO of its own; the store's tests find it in the environment.
@@ -31,11 +37,11 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests bench bench-readme bench-engine lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
+.PHONY: test check units python-tests tensorflow-tests bench bench-readme bench-engine lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
 
 # ---- commands ----
 
-test: units python-tests fuzz-check try-install
+test: units python-tests tensorflow-tests fuzz-check try-install
 	$(call say,make test: all passed)
 
 check: units
@@ -48,6 +54,11 @@ units: $(stamps)/package server
 python-tests: $(stamps)/package $(stamps)/frameworks server
 	$(call say,Python and documentation tests)
 	$(python) -m pytest $(PYTEST_ARGS)
+
+tensorflow-tests: $(stamps)/package $(stamps)/tensorflow-$(TENSORFLOW) server
+	$(call say,tests with TensorFlow $(TENSORFLOW))
+	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(wheels)/*.whl
+	$(tensorflow_python) -m pytest tests/tensorflow $(PYTEST_ARGS)
 
 try-install: $(stamps)/try-install
 
@@ -129,6 +140,13 @@ $(stamps)/frameworks: $(stamps)/build
 	@$(pip_install) --requirement <($(python) tools/requirements.py torch test-torch)
 	@touch $@
 
+$(stamps)/tensorflow-$(TENSORFLOW): $(stamps)/venv pyproject.toml tools/requirements.py
+	$(call say,installing TensorFlow $(TENSORFLOW) into an environment of its own)
+	@$(python) -m venv $(tensorflow_venv)
+	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check 'tensorflow==$(TENSORFLOW).*' \
+	  --requirement <($(python) tools/requirements.py run test-tensorflow)
+	@touch $@
+
 $(stamps)/dev: $(stamps)/build
 	$(call say,installing the requirements of the extra dev into .venv)
 	@$(pip_install) --requirement <($(python) tools/requirements.py dev)
@@ -137,9 +155,11 @@ $(stamps)/dev: $(stamps)/build
 # One build tree for the extension and the C++ tests: the engine is compiled once for both.
 $(stamps)/package: $(stamps)/build $(stamps)/system $(package_files)
 	$(call say,building s3native and its C++ tests into .venv and build/dev: minutes at first and seconds later)
-	@$(pip_install) --no-build-isolation --no-deps --force-reinstall . -C build-dir=build/dev \
+	@rm -rf $(wheels)
+	@$(python) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir $(wheels) . -C build-dir=build/dev \
 	  -C cmake.build-type=RelWithDebInfo -C install.strip=false \
 	  -C cmake.define.CMAKE_UNITY_BUILD=OFF -C cmake.define.S3NATIVE_BUILD_TESTS=ON -C cmake.define.S3NATIVE_BUILD_BENCH=ON -C cmake.define.S3NATIVE_WERROR=ON
+	@$(pip_install) --no-deps --force-reinstall $(wheels)/*.whl
 	@touch $@
 
 $(stamps)/try-install: $(stamps)/venv $(package_files) tools/try_install.sh

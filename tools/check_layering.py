@@ -26,7 +26,7 @@ ONLY_INSIDE = {
 }
 # These folders include public headers, their own files, and the standard library.
 PUBLIC_ONLY = ("cpp/include/", "cpp/bindings/", "cpp/tensorflow/")
-ADAPTERS = ("python/s3native/torch/",)
+ADAPTERS = ("python/s3native/tensorflow/", "python/s3native/torch/")
 FRAMEWORKS = {"numpy", "torch", "tensorflow", "mxnet", "fsspec", "boto3", "botocore", "pyarrow"}
 
 

@@ -10,6 +10,7 @@
 #include "limit_loop.h"
 #include "objects.h"
 #include "scan_folder.h"
+#include "tensorflow.h"
 #include "writer.h"
 
 PYBIND11_MODULE(_core, module) {
@@ -24,4 +25,5 @@ PYBIND11_MODULE(_core, module) {
   s3native::python::BindEvents(module);
   s3native::python::BindScanFolder(module);
   s3native::python::BindLimitLoop(module);
+  s3native::python::BindTensorflow(module);
 }

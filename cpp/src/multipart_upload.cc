@@ -190,6 +190,16 @@ UploadPartRequest MultipartUpload::NextPart(ConstBytes body) {
   return part;
 }
 
+UploadPartCopyRequest MultipartUpload::NextCopy(const std::string& etag, ByteRange range) {
+  UploadPartCopyRequest part;
+  part.source = part.url = create_.url;
+  part.source_etag = etag;
+  part.range = range;
+  part.upload_id = upload_id_;
+  part.part_number = ++part_count_;
+  return part;
+}
+
 Result<PutResult> MultipartUpload::Complete(std::vector<CompletedPart> parts, uint64_t object_size,
                                             WaitLimit* limit) {
   CompleteUploadRequest complete;

@@ -30,6 +30,9 @@ class MultipartUpload {
   // The request for the part that follows those asked for so far, with its checksum if the upload
   // has them: on the caller's thread, which would only wait while the event loops send.
   UploadPartRequest NextPart(ConstBytes body);
+  // The same for a part that the server copies from the object that is there; of an upload without
+  // checksums.
+  UploadPartCopyRequest NextCopy(const std::string& etag, ByteRange range);
   // With the checksum of all parts asked for; aborted if that fails. An answer that was lost is
   // looked for in what the server has.
   Result<PutResult> Complete(std::vector<CompletedPart> parts, uint64_t object_size,

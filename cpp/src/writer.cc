@@ -41,8 +41,8 @@ class ObjectWriter : public Writer {
         url_(std::move(url)),
         options_(std::move(options)),
         part_size_(options_.part_size != 0 ? options_.part_size : client.config().part_size),
-        checksum_(options_.checksum.value_or(client.config().request_checksum ==
-                                             ChecksumPolicy::kWhenSupported)) {}
+        checksum_(!options_.after && options_.checksum.value_or(client.config().request_checksum ==
+                                                                ChecksumPolicy::kWhenSupported)) {}
   ~ObjectWriter() override { Abort(); }
 
   Status Write(ConstBytes data, const CallOptions& call) override;
@@ -82,6 +82,7 @@ class ObjectWriter : public Writer {
   Status MakeRoom(uint64_t wanted, WaitLimit* limit);
   Status SendBuffer(WaitLimit* limit);
   Status CheckUsable();
+  Status Begin(WaitLimit* limit);
   Status Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer, WaitLimit* limit);
   Status WaitUntil(const std::function<bool()>& holds, WaitLimit* limit);
   Result<std::unique_ptr<ReservedSlab>> Allocate(uint64_t size, uint64_t least, WaitLimit* limit);
@@ -137,15 +138,35 @@ Result<std::unique_ptr<ReservedSlab>> ObjectWriter::Allocate(uint64_t size, uint
   }
 }
 
+// The upload, with what is there already as its first parts.
+Status ObjectWriter::Begin(WaitLimit* limit) {
+  auto begun =
+      MultipartUpload::Begin(client_.shared_store(), {url_, options_.object, checksum_}, limit);
+  if (!begun.ok()) return begun.error();
+  upload_ = std::move(begun).value();
+  const uint64_t existing = options_.after ? options_.after->size : 0;
+  while (sent_ < existing) {
+    // Half of what is left, where the rest of it would be too small for a part.
+    const uint64_t left = existing - sent_;
+    const uint64_t size = left <= kMaxPartSize ? left : std::min(kMaxPartSize, left / 2);
+    UploadPartCopyRequest part = upload_->NextCopy(options_.after->etag, {sent_, sent_ + size});
+    sent_ += size;
+    Result<CompletedPart> copied = Await<CompletedPart>(limit, [&](auto done) {
+      return client_.store().UploadPartCopy(std::move(part), std::move(done));
+    });
+    if (!copied.ok()) return copied.error();
+    std::lock_guard lock(sending_->mutex);
+    sending_->parts.push_back(std::move(copied).value());
+  }
+  return Ok();
+}
+
 // One part on its way, with its memory, if that is ours.
 Status ObjectWriter::Send(ConstBytes data, std::unique_ptr<ReservedSlab> buffer, WaitLimit* limit) {
   if (next_number() > static_cast<int>(kMaxPartCount))
     return InvalidArgument(url_.ToString() + " is larger than the 5 TiB that S3 takes");
   if (!upload_) {
-    auto begun =
-        MultipartUpload::Begin(client_.shared_store(), {url_, options_.object, checksum_}, limit);
-    if (!begun.ok()) return begun.error();
-    upload_ = std::move(begun).value();
+    if (Status begun = Begin(limit); !begun.ok()) return begun;
   }
   const auto has_room = [&] { return sending_->running.size() < kPartsInFlight; };
   if (Status room = WaitUntil(has_room, limit); !room.ok()) return room;
@@ -270,11 +291,14 @@ Status ObjectWriter::Write(ConstBytes data, const CallOptions& call) {
 }
 
 Result<PutResult> ObjectWriter::Finish(const CallOptions& call) {
+  WaitLimit limit(call, client_.config().total_timeout_s);
+  if (!upload_ && options_.after) {
+    if (Status begun = Begin(&limit); !begun.ok()) return begun.error();
+  }
   if (!upload_) {
     const ConstBytes data{buffer_ ? buffer_->data() : nullptr, static_cast<size_t>(filled_)};
     return UploadBytes(client_.shared_store(), client_.config(), url_, data, options_, call);
   }
-  WaitLimit limit(call, client_.config().total_timeout_s);
   if (filled_ > 0) {
     if (Status sent = SendBuffer(&limit); !sent.ok()) return sent.error();
   }
@@ -330,6 +354,8 @@ void ObjectWriter::Abort() {
 
 Result<std::unique_ptr<Writer>> Client::OpenWriter(S3Url url, UploadOptions options) const {
   if (const Status valid = CheckPutOptions(options.object); !valid.ok()) return valid.error();
+  if (options.after && options.after->size < kMinPartSize)
+    return InvalidArgument(url.ToString() + " has fewer than the 5 MiB that S3 appends to");
   return std::unique_ptr<Writer>(
       std::make_unique<ObjectWriter>(*this, std::move(url), std::move(options)));
 }

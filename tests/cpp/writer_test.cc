@@ -489,6 +489,49 @@ TEST_P(WriterTest, OneThreadMayWriteManyObjectsInTurn) {
   for (int i = 0; i < 16; ++i) ExpectStored("turn-" + std::to_string(i), content);
 }
 
+// ---- behind what is there ----
+
+TEST_P(WriterTest, GoesOnBehindAnObjectWithoutSendingItAgain) {
+  for (const uint64_t more : {uint64_t{0}, uint64_t{7}, kPart + 7}) {
+    SCOPED_TRACE(more);
+    const std::string etag = Add("object", Content(kPart));
+    UploadOptions options;
+    options.after = Existing{etag, kPart};
+    Open(options);
+    ASSERT_TRUE(WriteAll(Content(kPart + more).substr(kPart), 1'000'003).ok());
+    const auto put = writer_->Close({});
+    ASSERT_TRUE(put.ok()) << put.error().message;
+    ExpectStored("object", Content(kPart + more));
+    EXPECT_EQ(raw_->Head("object").value().etag, put.value().etag);
+  }
+  EXPECT_EQ(store_->count("UploadPartCopy"), 3);
+  EXPECT_EQ(store_->count("UploadPart"), 3);
+  EXPECT_EQ(store_->count("PutObject"), 0);
+  ExpectNoUploads();
+}
+
+TEST_P(WriterTest, WhatChangedMeanwhileIsNotGoneOnBehind) {
+  const std::string etag = Add("object", Content(kPart));
+  Add("object", Content(kPart + 1));
+  UploadOptions options;
+  options.after = Existing{etag, kPart};
+  Open(options);
+  ASSERT_TRUE(Write("more").ok());
+  const auto put = writer_->Close({});
+  ASSERT_FALSE(put.ok());
+  EXPECT_EQ(put.error().code, ErrorCode::kPreconditionFailed) << put.error().message;
+  ExpectStored("object", Content(kPart + 1));
+  ExpectNoUploads();
+}
+
+TEST_P(WriterTest, LessThanFiveMebibytesAreNotGoneOnBehind) {
+  UploadOptions options;
+  options.after = Existing{"\"etag\"", kPart - 1};
+  const auto opened = client_->OpenWriter(Url("object"), options);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, ErrorCode::kInvalidArgument);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, WriterTest, testing::Values(Backend::kMemory, Backend::kServer),
                          [](const auto& info) { return std::string(NameOf(info.param)); });
 

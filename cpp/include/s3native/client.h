@@ -46,10 +46,19 @@ struct FetchOptions {
   std::string version_id;
 };
 
+// An object that is there already, as it was last seen.
+struct Existing {
+  std::string etag;
+  uint64_t size = 0;  // at least 5 MiB: S3 copies nothing smaller into an upload
+};
+
 struct UploadOptions {
   PutOptions object;
   uint64_t part_size = 0;        // 0: the configuration's
   std::optional<bool> checksum;  // CRC64NVME; absent: as the configuration's request_checksum says
+  // Of writers only: the object that is at the URL stays, as the beginning of what is written, and
+  // is copied by the server. Without a checksum. Has it changed: kPreconditionFailed.
+  std::optional<Existing> after = std::nullopt;
 };
 
 struct GetManyRequest {

@@ -16,6 +16,12 @@ std::string ListedAs(const std::string& key, const ListRequest& request) {
   return found == std::string::npos ? key : key.substr(0, found + request.delimiter.size());
 }
 
+// Whether that is a common prefix, which a key may be, too.
+bool IsCut(const std::string& key, const ListRequest& request) {
+  return !request.delimiter.empty() &&
+         key.find(request.delimiter, request.prefix.size()) != std::string::npos;
+}
+
 }  // namespace
 
 OperationPtr MemoryStore::List(ListRequest request, Completion<ListPage> done) {
@@ -42,7 +48,7 @@ Result<ListPage> MemoryStore::ListNow(const ListRequest& request) {
       break;
     }
     last = entry;
-    if (entry == key) {
+    if (!IsCut(key, request)) {
       ObjectInfo info;
       info.key = key;
       info.size = versions.back().info.size;
