@@ -230,12 +230,16 @@ void Copy(const Owner*, const char* source, const char* destination, TfStatus* s
   });
 }
 
+enum class Wants { kExistence, kSize };
+
 // What is at a path; kNotFound if nothing is.
-Result<Place> Find(const char* path) {
+Result<Place> Find(const char* path, Wants wants = Wants::kSize) {
   const Result<Call> call = CallFor(path);
   if (!call.ok()) return call.error();
-  if (Status published = PublishFlushed(call.value().url); !published.ok())
-    return published.error();
+  if (wants == Wants::kSize) {
+    if (Status published = PublishFlushed(call.value().url); !published.ok())
+      return published.error();
+  }
   Result<Place> place = Tree(*call.value().client).Look(call.value().url);
   if (!place.ok() || place.value().kind != Place::Kind::kNothing) return place;
   return ObjectError(ErrorCode::kNotFound, "HeadObject", call.value().url,
@@ -243,7 +247,9 @@ Result<Place> Find(const char* path) {
 }
 
 void Exists(const Owner*, const char* path, TfStatus* status) {
-  const Result<Place> place = Find(path);
+  const Result<S3Url> url = UrlFrom(path);
+  if (url.ok() && IsFresh(url.value())) return Set(status, Code::kOk);
+  const Result<Place> place = Find(path, Wants::kExistence);
   place.ok() ? Set(status, Code::kOk) : Set(status, place.error());
 }
 
@@ -337,7 +343,8 @@ FilesystemOps MakeFilesystemOps() {
 RandomAccessFileOps MakeRandomAccessFileOps() { return {&CloseReadable, &Read}; }
 
 WritableFileOps MakeWritableFileOps() {
-  return {&CloseWritable, &Write, &Tell, &Flush, &Close, &Close};
+  // Logs are synchronised where others are flushed.
+  return {&CloseWritable, &Write, &Tell, &Flush, &Flush, &Close};
 }
 
 MemoryRegionOps MakeMemoryRegionOps() { return {&CloseRegion, &RegionData, &RegionLength}; }

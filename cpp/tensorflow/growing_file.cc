@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -86,12 +87,34 @@ class Waiting {
   bool running_ = false;
 };
 
+// The files that are open. Thread-safety: with the mutex held. Ownership: none.
+struct Open {
+  std::mutex mutex;
+  std::map<std::pair<std::string, std::string>, GrowingFile*> files;  // by bucket and key
+};
+
+Open& GetOpen() {
+  static auto* open = new Open;
+  return *open;
+}
+
 }  // namespace
 
 // ---- opening ----
 
 std::shared_ptr<GrowingFile> GrowingFile::Create(std::shared_ptr<Client> client, S3Url url) {
-  return std::shared_ptr<GrowingFile>(new GrowingFile(std::move(client), std::move(url)));
+  std::shared_ptr<GrowingFile> file(new GrowingFile(std::move(client), std::move(url)));
+  Open& open = GetOpen();
+  std::lock_guard lock(open.mutex);
+  open.files[{file->url_.bucket, file->url_.key}] = file.get();
+  return file;
+}
+
+GrowingFile::~GrowingFile() {
+  Open& open = GetOpen();
+  std::lock_guard lock(open.mutex);
+  const auto found = open.files.find({url_.bucket, url_.key});
+  if (found != open.files.end() && found->second == this) open.files.erase(found);
 }
 
 Result<std::shared_ptr<GrowingFile>> GrowingFile::Append(std::shared_ptr<Client> client,
@@ -190,6 +213,18 @@ Status GrowingFile::Close() {
     if (Status begun = Keep(Begin()); !begun.ok()) return begun;
   }
   return Publish();
+}
+
+bool GrowingFile::IsFresh() const {
+  std::lock_guard lock(mutex_);
+  return visible_ && Clock::now() < next_publication_;
+}
+
+bool IsFresh(const S3Url& url) {
+  Open& open = GetOpen();
+  std::lock_guard lock(open.mutex);
+  const auto found = open.files.find({url.bucket, url.key});
+  return found != open.files.end() && found->second->IsFresh();
 }
 
 Status PublishAllFlushed() {

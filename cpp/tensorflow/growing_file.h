@@ -24,6 +24,7 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
   static std::shared_ptr<GrowingFile> Create(std::shared_ptr<Client> client, S3Url url);
   // Goes on behind what is at the URL, if there is anything.
   static Result<std::shared_ptr<GrowingFile>> Append(std::shared_ptr<Client> client, S3Url url);
+  ~GrowingFile();
 
   const S3Url& url() const { return url_; }
   uint64_t size() const;
@@ -36,6 +37,8 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
   Status PublishFlushed();
   // Publishes all of it; may be called again, and written to again.
   Status Close();
+  // Whether it was published so lately that nobody needs to ask for it.
+  bool IsFresh() const;
 
  private:
   GrowingFile(std::shared_ptr<Client> client, S3Url url)
@@ -58,5 +61,8 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
 
 // Publishes what was flushed of one object, which is about to be read.
 Status PublishFlushed(const S3Url& url);
+// Whether a file of this process that is open published this object a moment ago. TensorFlow asks
+// before each flush of a log whether it still exists.
+bool IsFresh(const S3Url& url);
 
 }  // namespace s3native::tensorflow

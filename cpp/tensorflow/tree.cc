@@ -142,7 +142,9 @@ Result<std::vector<std::string>> Tree::Matching(const S3Url& pattern) const {
       1 + static_cast<size_t>(std::count(pattern.key.begin(), pattern.key.end(), '/'));
   const auto add = [&](std::string_view key) {
     const std::string name(Head(key, components));
-    if (name.empty() || fnmatch(pattern.key.c_str(), name.c_str(), FNM_PATHNAME) != 0) return;
+    if (name.empty() || name.back() == '/' ||
+        fnmatch(pattern.key.c_str(), name.c_str(), FNM_PATHNAME) != 0)
+      return;
     std::string url = S3Url{pattern.bucket, name}.ToString();
     if (urls.empty() || urls.back() != url) urls.push_back(std::move(url));
   };

@@ -110,6 +110,10 @@ TEST_P(TreeTest, PatternsOfOneFolder) {
   EXPECT_THAT(Matching("a/?.rec"), ElementsAre("a/y.rec"));
   EXPECT_THAT(Matching("a/x-[13].rec"), ElementsAre("a/x-1.rec", "a/x-3.rec"));
   EXPECT_THAT(Matching("a/z*"), IsEmpty());
+  ASSERT_TRUE(tree_->MakeFolder(Url("b")).ok());
+  ASSERT_TRUE(tree_->MakeFolder(Url("c")).ok());
+  EXPECT_THAT(Matching("b/*"), ElementsAre("b/x-1.rec"));
+  EXPECT_THAT(Matching("c/*"), IsEmpty());
 }
 
 TEST_P(TreeTest, PatternsOfSeveralFolders) {

@@ -8,14 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import s3native
+from doc_pages import PROJECT, run_page
 from frameworks import needs
 
-PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+ELSEWHERE = {"tensorflow.md"}  # tests/tensorflow/test_docs_tensorflow.py
 FRAMEWORKS = {  # what pages are about
     "pytorch.md": ["torch"],
     "checkpoints.md": ["torch", "accelerate", "transformers"],
@@ -23,27 +24,7 @@ FRAMEWORKS = {  # what pages are about
 }
 WITHOUT_PYTHON = {"building.md", "command.md"}  # pages for the shell
 
-BLOCK = re.compile(r"(?:<!--(?P<comment>.*?)-->\s*\n)?```python\n(?P<code>.*?)^```", re.S | re.M)
 SHELL_BLOCK = re.compile(r"```sh\n(.*?)^```", re.S | re.M)
-NOT_EXECUTED = re.compile(r"\s*not executed: (?P<reason>\S.{5,})", re.S)
-
-
-class Block(NamedTuple):
-    """A Python example, and why it is not run if it is not."""
-
-    line: int
-    code: str
-    reason: str
-
-
-def blocks_of(page: Path) -> list[Block]:
-    text = page.read_text(encoding="utf-8")
-    found = []
-    for match in BLOCK.finditer(text):
-        marked = NOT_EXECUTED.match(match["comment"] or "")
-        line = text.count("\n", 0, match.start("code")) + 1
-        found.append(Block(line, match["code"], marked["reason"] if marked else ""))
-    return found
 
 
 @pytest.fixture
@@ -70,19 +51,13 @@ def documented(
 
 
 @pytest.mark.usefixtures("pageable_afterwards")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name not in ELSEWHERE], ids=lambda page: page.name
+)
 def test_examples_run(page: Path, documented: s3native.Client) -> None:
     for name in FRAMEWORKS.get(page.name, ()):
         needs(name)
-    blocks = blocks_of(page)
-    names: dict[str, Any] = {"__name__": page.stem}
-    for block in blocks:
-        if not block.reason:
-            # Padded, so that a traceback names the line of the page.
-            code = "\n" * (block.line - 1) + block.code
-            exec(compile(code, os.fspath(page), "exec"), names)
-    ran = [block for block in blocks if not block.reason]
-    assert ran or page.name in WITHOUT_PYTHON
+    assert run_page(page) or page.name in WITHOUT_PYTHON
 
 
 def run_commands(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
