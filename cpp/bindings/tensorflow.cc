@@ -7,6 +7,7 @@ namespace s3native::python {
 
 void BindTensorflow(py::module_& module) {
   module.def("use_for_tensorflow", &tensorflow::UseClient, py::arg("client").none(true));
+  module.def("keep_listings", &tensorflow::KeepListings, py::arg("keep_ms"));
   module.def("publish_flushed", [] { WithoutGil([] { return tensorflow::PublishAllFlushed(); }); });
 }
 

@@ -8,6 +8,8 @@
 #include <optional>
 #include <thread>
 
+#include "listings.h"
+
 namespace s3native::tensorflow {
 namespace {
 
@@ -76,7 +78,7 @@ Status ForEachInThreads(size_t count, Work&& work) {
 template <typename Visit>
 Status Tree::ForEachPage(ListRequest request, Visit&& visit) const {
   do {
-    const Result<ListPage> page = client_.List(request, kUninterrupted);
+    const Result<ListPage> page = List(client_, request);
     if (!page.ok()) return page.error();
     visit(page.value());
     request.continuation_token = page.value().next_token;
@@ -87,13 +89,13 @@ Status Tree::ForEachPage(ListRequest request, Visit&& visit) const {
 // ---- what is there ----
 
 Result<Place> Tree::Look(const S3Url& url) const {
-  if (!url.key.empty()) {
+  const bool ask_for_object = !url.key.empty() && !(AreListingsKept() && RequireFolder(url).ok());
+  if (ask_for_object) {
     Result<ObjectInfo> info = client_.Head(url, "", kUninterrupted);
     if (info.ok()) return Place{Place::Kind::kObject, std::move(info).value()};
     if (!IsMissing(info.error())) return info.error();
   }
-  const Result<ListPage> page =
-      client_.List(Listing(url.bucket, PrefixOf(url), "", 1), kUninterrupted);
+  const Result<ListPage> page = List(client_, Listing(url.bucket, PrefixOf(url), "", 1));
   if (!page.ok() && IsMissing(page.error())) return Place{};
   if (!page.ok()) return page.error();
   const bool is_folder = url.key.empty() || !page.value().objects.empty();
@@ -101,8 +103,7 @@ Result<Place> Tree::Look(const S3Url& url) const {
 }
 
 Status Tree::RequireFolder(const S3Url& url) const {
-  const Result<ListPage> page =
-      client_.List(Listing(url.bucket, PrefixOf(url), "", 1), kUninterrupted);
+  const Result<ListPage> page = List(client_, Listing(url.bucket, PrefixOf(url), "", 1));
   if (!page.ok()) return page.error();
   if (url.key.empty() || !page.value().objects.empty()) return Ok();
   const Result<ObjectInfo> info = client_.Head(url, "", kUninterrupted);

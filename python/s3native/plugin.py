@@ -17,6 +17,11 @@ def use(client: Client | None) -> None:
     _core.use_for_tensorflow(None if client is None else client._engine)
 
 
+def keep_listings(seconds: float) -> None:
+    """Have TensorFlow's listings and patterns answered for so long out of one listing; 0: not."""
+    _core.keep_listings(int(seconds * 1000))
+
+
 def publish_flushed() -> None:
     """Make visible what TensorFlow has flushed and what still waits for that; raises S3Error."""
     _core.publish_flushed()

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
+#include "s3native/tensorflow.h"
 #include "support/stream_fixture.h"
 #include "tree.h"
 
@@ -194,6 +197,35 @@ TEST_P(TreeTest, AFolderThatCannotBeCopiedWholeStays) {
   EXPECT_FALSE(tree_->Rename(Url("a"), Url("b")).ok());
   store_->Heal();
   EXPECT_EQ(ChildrenOf("a").size(), 40u);
+}
+
+// ---- listings that are kept ----
+
+TEST_P(TreeTest, OneListingAnswersWhatIsAskedOfAFolderWhileItIsKept) {
+  AddAll({"logs/a/events", "logs/b/c/events", "logs/b/other", "logs2/d"});
+  KeepListings(60'000);
+  const size_t before = store_->calls().size();
+  EXPECT_EQ(KindOf("logs"), Place::Kind::kFolder);
+  EXPECT_TRUE(tree_->RequireFolder(Url("logs/b")).ok());
+  EXPECT_THAT(ChildrenOf("logs"), ElementsAre("a", "b"));
+  EXPECT_THAT(ChildrenOf("logs/b"), ElementsAre("c", "other"));
+  EXPECT_THAT(Matching("logs/*"), ElementsAre("logs/a", "logs/b"));
+  EXPECT_THAT(Matching("logs/*/*"), ElementsAre("logs/a/events", "logs/b/c", "logs/b/other"));
+  EXPECT_THAT(Matching("logs/b/*"), ElementsAre("logs/b/c", "logs/b/other"));
+  EXPECT_EQ(store_->calls().size(), before + 1);
+  KeepListings(0);
+  EXPECT_THAT(Matching("logs*"), ElementsAre("logs", "logs2"));
+  EXPECT_EQ(store_->calls().size(), before + 2);
+}
+
+TEST_P(TreeTest, KeptListingsGrowOld) {
+  AddAll({"logs/a"});
+  KeepListings(50);
+  EXPECT_THAT(ChildrenOf("logs"), ElementsAre("a"));
+  AddAll({"logs/b"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  EXPECT_THAT(ChildrenOf("logs"), ElementsAre("a", "b"));
+  KeepListings(0);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TreeTest, testing::Values(Backend::kMemory, Backend::kServer),

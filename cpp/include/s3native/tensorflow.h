@@ -4,6 +4,7 @@
 // Thread-safety: all functions, any thread. Ownership: clients are shared.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "s3native/client.h"
@@ -16,5 +17,10 @@ void UseClient(std::shared_ptr<Client> client);
 
 // Makes visible what TensorFlow has flushed and what waits for its turn; the first error.
 Status PublishAllFlushed();
+
+// Has listings, patterns and questions for folders answered for so long out of the listing of a
+// folder around them: for TensorBoard, which asks for the same again and again. 0, the default:
+// not.
+void KeepListings(uint32_t keep_ms);
 
 }  // namespace s3native::tensorflow

@@ -9,7 +9,7 @@ import warnings
 
 import tensorflow as tf
 
-from s3native import Client, S3Error, plugin
+from s3native import Client, S3Error, plugin, telemetry
 
 _SCHEME = "s3"
 
@@ -29,6 +29,8 @@ def register(client: Client | None = None) -> None:
         ValueError: the client is closed.
     """
     global _registered, _chosen
+    if client is None:
+        telemetry.use_environment()
     plugin.use(client)
     _chosen = client
     if _registered:
