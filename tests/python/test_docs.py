@@ -16,7 +16,7 @@ from doc_pages import PROJECT, run_page
 from frameworks import needs
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-ELSEWHERE = {"tensorflow.md"}  # tests/tensorflow/test_docs_tensorflow.py
+ELSEWHERE = {"tensorflow.md", "tensorflow-pipelines.md"}  # tests/tensorflow/test_docs_tensorflow.py
 FRAMEWORKS = {  # what pages are about
     "pytorch.md": ["torch"],
     "checkpoints.md": ["torch", "accelerate", "transformers"],

@@ -1,4 +1,4 @@
-"""The examples of docs/tensorflow.md run against a real server."""
+"""The examples of the pages on TensorFlow run against a real server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def bucket(client: s3native.Client) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("bucket")
-def test_examples_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tensorflow.md", "tensorflow-pipelines.md"])
+def test_examples_run(page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(s3native, "_default", None)
     monkeypatch.chdir(tmp_path)
-    assert run_page(PROJECT / "docs" / "tensorflow.md") >= 5
+    assert run_page(PROJECT / "docs" / page) >= 5

@@ -9,8 +9,9 @@ except ModuleNotFoundError as error:
         "s3native.tensorflow needs TensorFlow 2.12 or later: pip install tensorflow"
     ) from error
 
+from s3native.tensorflow.datasets import from_objects
 from s3native.tensorflow.filesystem import register
 
-__all__ = ["register"]
+__all__ = ["from_objects", "register"]
 
 register()

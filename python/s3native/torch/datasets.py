@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import torch.distributed
 import torch.utils.data
 
+from s3native.listing import ListingOptions, Object, Prefix, Urls
 from s3native.torch.config import S3ClientConfig, client_for
-from s3native.torch.listing import ListingOptions, Prefix, Urls
 from s3native.torch.reader import ReaderConstructor, ReaderKind, S3ReaderConstructor
 from s3native.torch.samples import OnError, Output, Samples, identity
 from s3native.torch.shards import Even, Order, Progress, Share, at, dealt, merged
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from s3native import Client
-    from s3native.torch.known import Object
 
 
 class SampleOptions(TypedDict, total=False):

@@ -13,7 +13,7 @@ from s3native.file import BUFFER_SIZE, ObjectReader
 
 if TYPE_CHECKING:
     from s3native import Client, ObjectInfo
-    from s3native.torch.known import Listed
+    from s3native.listing import Listed
 
 ReaderConstructor = Callable[..., Any]
 """What makes readers: one of `S3ReaderConstructor`'s, or a function of the keyword arguments

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 
 from s3native import Client, NotFoundError, RangeError
-from s3native.torch.known import Object, url_of
+from s3native.listing import Object, url_of
 from s3native.torch.reader import HeldReader, ReaderConstructor, ReaderKind, open_reader
 
 Output = Literal["reader", "buffer", "bytes", "tensor"]

@@ -1,4 +1,4 @@
-"""Where a dataset's objects come from: a prefix that is listed, or URLs."""
+"""Where the objects of a dataset come from, a prefix or URLs, and what is known of them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,30 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
-from s3native.client import split_url
-from s3native.torch.known import Listed
+from s3native._core import ObjectInfo
+from s3native.client import Client, split_url
 from s3native.transfer.plan import Filter
 
-if TYPE_CHECKING:
-    from s3native import Client
-    from s3native.torch.known import Object
-
 _VERSION = 1
+
+
+class Listed(NamedTuple):
+    """An object of a manifest."""
+
+    url: str
+    size: int
+    etag: str
+
+
+Object = ObjectInfo | Listed | str
+"""An object of a listing or a manifest, or a URL."""
+
+
+def url_of(known: Object) -> str:
+    """Return the object's URL."""
+    return known if isinstance(known, str) else known.url
 
 
 class ListingOptions(TypedDict, total=False):
