@@ -2,6 +2,7 @@
 #   make test    everything          make bench   this and other clients side by side, a minute
 #   make check   the inner loop      make lint, fmt, docs, sanitize, fuzz, soak, wheel, try-install, clean
 #   make tensorflow-tests            what goes with TensorFlow, in an environment of its own
+#   make test-tensorflow-all         the same with each version of it, beside PyTorch; gigabytes
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -20,6 +21,7 @@ python := $(venv)/bin/python
 stamps := $(venv)/stamps
 # TensorFlow has an environment of its own; the package is what was built for the first one.
 TENSORFLOW ?= 2.21
+TENSORFLOW_VERSIONS ?= 2.12 2.15 2.16 2.18 2.20 2.21
 tensorflow_venv := $(venv)/tensorflow-$(TENSORFLOW)
 tensorflow_python := $(tensorflow_venv)/bin/python
 wheels := $(CURDIR)/build/dev-wheel
@@ -37,7 +39,7 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests tensorflow-tests bench bench-readme bench-engine lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
+.PHONY: test check units python-tests tensorflow-tests test-tensorflow-all bench bench-readme bench-engine lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
 
 # ---- commands ----
 
@@ -59,6 +61,13 @@ tensorflow-tests: $(stamps)/package $(stamps)/tensorflow-$(TENSORFLOW) server
 	$(call say,tests with TensorFlow $(TENSORFLOW))
 	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(wheels)/*.whl
 	$(tensorflow_python) -m pytest tests/tensorflow $(PYTEST_ARGS)
+
+test-tensorflow-all: $(stamps)/package server
+	@for version in $(TENSORFLOW_VERSIONS); do \
+	  $(MAKE) --no-print-directory $(stamps)/tensorflow-$$version TENSORFLOW=$$version; \
+	  $(venv)/tensorflow-$$version/bin/python -m pip install --quiet --disable-pip-version-check torch; \
+	  $(MAKE) --no-print-directory tensorflow-tests TENSORFLOW=$$version; \
+	done
 
 try-install: $(stamps)/try-install
 

@@ -130,6 +130,27 @@ import s3native.tensorflow
     assert "RuntimeError: another library" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        "torch, tensorflow, s3native.tensorflow",
+        "tensorflow, s3native.tensorflow, torch",
+        "s3native.tensorflow, torch",
+        "s3native, torch, s3native.tensorflow",
+    ],
+)
+def test_beside_pytorch(order: str, root: str) -> None:
+    pytest.importorskip("torch")
+    code = f"""
+import {order}
+import tensorflow as tf, torch
+tf.io.write_file("{root}/a", "text")
+print(tf.io.read_file("{root}/a").numpy(), int(torch.ones(3).sum()), float(tf.reduce_sum([1.0])))
+"""
+    done = run(code)
+    assert done.stdout == "b'text' 3 1.0\n", done.stderr
+
+
 def test_exit_is_quiet_with_files_open(root: str) -> None:
     code = f"""
 import threading, s3native.tensorflow, tensorflow as tf
