@@ -109,5 +109,5 @@ def test_an_idle_folder_costs_little(tensorboard: TensorBoard, root: str) -> Non
     sent = tensorboard.requests()[before:]
     print("\n".join(sent))
     lists = sum("ListObjectsV2" in line for line in sent)
-    assert 3 <= lists <= 7, "one a second"
+    assert 1 <= lists <= 7, "one a second"
     assert [line for line in sent if "GetObject" in line and "ok" in line] == []
