@@ -1,181 +1,14 @@
 #include "filesystem.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 
+#include "call.h"
 #include "growing_file.h"
-#include "readable_file.h"
-#include "s3native/tensorflow.h"
-#include "status.h"
 #include "tree.h"
 
 namespace s3native::tensorflow {
 namespace {
-
-const CallOptions kUninterrupted;
-
-struct Chosen {
-  std::mutex mutex;  // guards what follows
-  std::shared_ptr<Client> client;
-  pid_t process = 0;  // a forked child needs its own
-};
-
-Chosen& GetChosen() {
-  static auto* chosen = new Chosen;
-  return *chosen;
-}
-
-Result<std::shared_ptr<Client>> CurrentClient() {
-  Chosen& chosen = GetChosen();
-  std::lock_guard lock(chosen.mutex);
-  if (chosen.client && chosen.process == getpid()) return chosen.client;
-  Result<std::shared_ptr<Client>> made = Client::Create(ConfigOptions());
-  if (!made.ok()) return made;
-  new std::shared_ptr<Client>(std::move(chosen.client));  // the parent's is not torn down here
-  chosen.client = made.value();
-  chosen.process = getpid();
-  return made;
-}
-
-// Slashes at the end say that it is a folder, which is to be found out here.
-Result<S3Url> UrlFrom(const char* path) {
-  std::string_view trimmed(path);
-  while (trimmed.size() > sizeof "s3://" && trimmed.ends_with('/')) trimmed.remove_suffix(1);
-  return ParseS3Url(trimmed);
-}
-
-// What an operation needs: the client, and the URL of a path.
-struct Call {
-  std::shared_ptr<Client> client;
-  S3Url url;
-};
-
-Result<Call> CallFor(const char* path) {
-  Result<S3Url> url = UrlFrom(path);
-  if (!url.ok()) return std::move(url).error();
-  Result<std::shared_ptr<Client>> client = CurrentClient();
-  if (!client.ok()) return std::move(client).error();
-  return Call{std::move(client).value(), std::move(url).value()};
-}
-
-// Calls `work` with what a path means and puts its Status into TensorFlow's.
-template <typename Work>
-void With(const char* path, TfStatus* status, Work&& work) {
-  const Result<Call> call = CallFor(path);
-  Set(status, call.ok() ? work(call.value()) : Status(call.error()));
-}
-
-// The same with two paths.
-template <typename Work>
-void With(const char* source, const char* destination, TfStatus* status, Work&& work) {
-  With(source, status, [&](const Call& call) -> Status {
-    const Result<S3Url> to = UrlFrom(destination);
-    if (!to.ok()) return to.error();
-    return work(call, to.value());
-  });
-}
-
-// ---- files that are read ----
-
-ReadableFile& Readable(const Owner* file) { return *static_cast<ReadableFile*>(file->object); }
-
-void OpenReadable(const Owner*, const char* path, Owner* file, TfStatus* status) {
-  With(path, status, [&](const Call& call) -> Status {
-    if (Status published = PublishFlushed(call.url); !published.ok()) return published;
-    auto opened = ReadableFile::Open(call.client, call.url);
-    if (!opened.ok()) return opened.error();
-    file->object = std::move(opened).value().release();
-    return Ok();
-  });
-}
-
-int64_t Read(const Owner* file, uint64_t offset, size_t size, char* buffer, TfStatus* status) {
-  const Result<uint64_t> got =
-      Readable(file).Read(offset, {reinterpret_cast<std::byte*>(buffer), size});
-  if (!got.ok()) {
-    Set(status, got.error());
-    return -1;
-  }
-  if (got.value() < size)
-    Set(status, Code::kOutOfRange, "the object ends before the last byte asked for");
-  else
-    Set(status, Code::kOk);
-  return static_cast<int64_t>(got.value());
-}
-
-void CloseReadable(Owner* file) { delete static_cast<ReadableFile*>(file->object); }
-
-// ---- files that are written ----
-
-using Growing = std::shared_ptr<GrowingFile>;
-
-GrowingFile& Writable(const Owner* file) { return **static_cast<Growing*>(file->object); }
-
-void OpenWritable(const Owner*, const char* path, Owner* file, TfStatus* status) {
-  With(path, status, [&](const Call& call) {
-    file->object = new Growing(GrowingFile::Create(call.client, call.url));
-    return Ok();
-  });
-}
-
-void OpenAppendable(const Owner*, const char* path, Owner* file, TfStatus* status) {
-  With(path, status, [&](const Call& call) -> Status {
-    if (Status published = PublishFlushed(call.url); !published.ok()) return published;
-    auto opened = GrowingFile::Append(call.client, call.url);
-    if (!opened.ok()) return opened.error();
-    file->object = new Growing(std::move(opened).value());
-    return Ok();
-  });
-}
-
-void Write(const Owner* file, const char* data, size_t size, TfStatus* status) {
-  Set(status, Writable(file).Write({reinterpret_cast<const std::byte*>(data), size}));
-}
-
-int64_t Tell(const Owner* file, TfStatus* status) {
-  Set(status, Code::kOk);
-  return static_cast<int64_t>(Writable(file).size());
-}
-
-void Flush(const Owner* file, TfStatus* status) { Set(status, Writable(file).Flush()); }
-
-void Close(const Owner* file, TfStatus* status) { Set(status, Writable(file).Close()); }
-
-// `Dataset.cache` does not close its files.
-void CloseWritable(Owner* file) {
-  auto* growing = static_cast<Growing*>(file->object);
-  (void)(*growing)->Close();  // nobody is there to hear of an error
-  delete growing;
-}
-
-// ---- memory ----
-
-void OpenRegion(const Owner*, const char* path, Owner* region, TfStatus* status) {
-  With(path, status, [&](const Call& call) -> Status {
-    Result<Fetched> all = call.client->Get(call.url, FetchOptions(), kUninterrupted);
-    if (!all.ok()) return all.error();
-    if (all.value().size == 0)
-      return InvalidArgument(call.url.ToString() + " is empty: there is no memory to be had of it");
-    region->object = new Fetched(std::move(all).value());
-    return Ok();
-  });
-}
-
-const void* RegionData(const Owner* region) {
-  const auto& fetched = *static_cast<const Fetched*>(region->object);
-  return fetched.slab->data() + fetched.offset;
-}
-
-uint64_t RegionLength(const Owner* region) {
-  return static_cast<const Fetched*>(region->object)->size;
-}
-
-void CloseRegion(Owner* region) { delete static_cast<Fetched*>(region->object); }
-
-// ---- the tree ----
 
 void Init(Owner* filesystem, TfStatus* status) {
   filesystem->object = nullptr;
@@ -322,31 +155,31 @@ void FlushCaches(const Owner*) {}
 
 }  // namespace
 
-void UseClient(std::shared_ptr<Client> client) {
-  Chosen& chosen = GetChosen();
-  std::lock_guard lock(chosen.mutex);
-  chosen.client = std::move(client);
-  chosen.process = getpid();
-}
-
 void* Allocate(size_t size) { return std::calloc(1, size); }
 
 void Release(void* memory) { std::free(memory); }
 
 FilesystemOps MakeFilesystemOps() {
-  return {&Init,       &Cleanup,     &OpenReadable, &OpenWritable, &OpenAppendable, &OpenRegion,
-          &MakeFolder, &MakeFolders, &DeleteFile,   &DeleteFolder, &DeleteAll,      &Rename,
-          &Copy,       &Exists,      nullptr,       &Stat,         &IsFolder,       &FileSize,
-          &Translate,  &Children,    &Matching,     &FlushCaches};
+  FilesystemOps ops{};
+  ops.init = &Init;
+  ops.cleanup = &Cleanup;
+  AddOpeners(&ops);
+  ops.create_dir = &MakeFolder;
+  ops.recursively_create_dir = &MakeFolders;
+  ops.delete_file = &DeleteFile;
+  ops.delete_dir = &DeleteFolder;
+  ops.delete_recursively = &DeleteAll;
+  ops.rename_file = &Rename;
+  ops.copy_file = &Copy;
+  ops.path_exists = &Exists;
+  ops.stat = &Stat;
+  ops.is_directory = &IsFolder;
+  ops.get_file_size = &FileSize;
+  ops.translate_name = &Translate;
+  ops.get_children = &Children;
+  ops.get_matching_paths = &Matching;
+  ops.flush_caches = &FlushCaches;
+  return ops;
 }
-
-RandomAccessFileOps MakeRandomAccessFileOps() { return {&CloseReadable, &Read}; }
-
-WritableFileOps MakeWritableFileOps() {
-  // Logs are synchronised where others are flushed.
-  return {&CloseWritable, &Write, &Tell, &Flush, &Flush, &Close};
-}
-
-MemoryRegionOps MakeMemoryRegionOps() { return {&CloseRegion, &RegionData, &RegionLength}; }
 
 }  // namespace s3native::tensorflow

@@ -13,6 +13,8 @@ void* Allocate(size_t size);
 void Release(void* memory);
 
 FilesystemOps MakeFilesystemOps();
+// Of those, the ones that open files.
+void AddOpeners(FilesystemOps* ops);
 RandomAccessFileOps MakeRandomAccessFileOps();
 WritableFileOps MakeWritableFileOps();
 MemoryRegionOps MakeMemoryRegionOps();

@@ -21,8 +21,6 @@ constexpr uint64_t kLeastCopied = 5 << 20;
 constexpr Clock::duration kInterval = std::chrono::seconds(1);
 constexpr int kIntervalOfDuration = 10;
 
-const CallOptions kUninterrupted;
-
 // The files that were flushed, and when they are to be published.
 //
 // Thread-safety: all methods, any thread. Ownership: shares the files. Never destroyed: its thread
@@ -88,13 +86,13 @@ class Waiting {
 };
 
 // The files that are open. Thread-safety: with the mutex held. Ownership: none.
-struct Open {
+struct OpenFiles {
   std::mutex mutex;
   std::map<std::pair<std::string, std::string>, GrowingFile*> files;  // by bucket and key
 };
 
-Open& GetOpen() {
-  static auto* open = new Open;
+OpenFiles& GetOpenFiles() {
+  static auto* open = new OpenFiles;
   return *open;
 }
 
@@ -104,14 +102,14 @@ Open& GetOpen() {
 
 std::shared_ptr<GrowingFile> GrowingFile::Create(std::shared_ptr<Client> client, S3Url url) {
   std::shared_ptr<GrowingFile> file(new GrowingFile(std::move(client), std::move(url)));
-  Open& open = GetOpen();
+  OpenFiles& open = GetOpenFiles();
   std::lock_guard lock(open.mutex);
   open.files[{file->url_.bucket, file->url_.key}] = file.get();
   return file;
 }
 
 GrowingFile::~GrowingFile() {
-  Open& open = GetOpen();
+  OpenFiles& open = GetOpenFiles();
   std::lock_guard lock(open.mutex);
   const auto found = open.files.find({url_.bucket, url_.key});
   if (found != open.files.end() && found->second == this) open.files.erase(found);
@@ -120,7 +118,7 @@ GrowingFile::~GrowingFile() {
 Result<std::shared_ptr<GrowingFile>> GrowingFile::Append(std::shared_ptr<Client> client,
                                                          S3Url url) {
   std::shared_ptr<GrowingFile> file = Create(std::move(client), std::move(url));
-  const Result<ObjectInfo> info = file->client_->Head(file->url_, "", kUninterrupted);
+  const Result<ObjectInfo> info = file->client_->Head(file->url_, "", {});
   if (!info.ok() && info.error().code == ErrorCode::kNotFound) return file;
   if (!info.ok()) return info.error();
   file->size_ = info.value().size;
@@ -128,7 +126,7 @@ Result<std::shared_ptr<GrowingFile>> GrowingFile::Append(std::shared_ptr<Client>
   if (file->size_ == 0 || file->size_ >= kLeastCopied) return file;
   FetchOptions options;
   options.if_match = info.value().etag;
-  const Result<Fetched> all = file->client_->Get(file->url_, options, kUninterrupted);
+  const Result<Fetched> all = file->client_->Get(file->url_, options, {});
   if (!all.ok()) return all.error();
   const Fetched& fetched = all.value();
   file->beginning_.assign(reinterpret_cast<const char*>(fetched.slab->data() + fetched.offset),
@@ -152,7 +150,7 @@ Status GrowingFile::Begin() {
   writer_ = std::move(opened).value();
   if (options.after || beginning_.empty()) return Ok();
   const auto* data = reinterpret_cast<const std::byte*>(beginning_.data());
-  return writer_->Write({data, beginning_.size()}, kUninterrupted);
+  return writer_->Write({data, beginning_.size()}, {});
 }
 
 // Of an error, for all calls that follow.
@@ -168,7 +166,7 @@ Status GrowingFile::Write(ConstBytes data) {
   if (!writer_) {
     if (Status begun = Keep(Begin()); !begun.ok()) return begun;
   }
-  if (Status written = Keep(writer_->Write(data, kUninterrupted)); !written.ok()) return written;
+  if (Status written = Keep(writer_->Write(data, {})); !written.ok()) return written;
   size_ += data.size;
   if (size_ < kLeastCopied)
     beginning_.append(reinterpret_cast<const char*>(data.data), data.size);
@@ -180,7 +178,7 @@ Status GrowingFile::Write(ConstBytes data) {
 Status GrowingFile::Publish() {
   waiting_ = false;
   const Clock::time_point began = Clock::now();
-  Result<PutResult> put = writer_->Close(kUninterrupted);
+  Result<PutResult> put = writer_->Close({});
   writer_ = nullptr;
   if (!put.ok()) return Keep(std::move(put).error());
   visible_ = Existing{std::move(put).value().etag, size_};
@@ -221,7 +219,7 @@ bool GrowingFile::IsFresh() const {
 }
 
 bool IsFresh(const S3Url& url) {
-  Open& open = GetOpen();
+  OpenFiles& open = GetOpenFiles();
   std::lock_guard lock(open.mutex);
   const auto found = open.files.find({url.bucket, url.key});
   return found != open.files.end() && found->second->IsFresh();

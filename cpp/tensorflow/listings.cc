@@ -13,9 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-const CallOptions kUninterrupted;
-
-struct Listing {
+struct KeptListing {
   std::string bucket;
   std::string prefix;
   std::vector<ObjectInfo> objects;  // in order
@@ -29,7 +27,7 @@ struct Listing {
 struct Kept {
   std::atomic<uint32_t> keep_ms{0};
   std::mutex mutex;  // guards what follows
-  std::list<std::shared_ptr<const Listing>> listings;
+  std::list<std::shared_ptr<const KeptListing>> listings;
 };
 
 Kept& GetKept() {
@@ -37,22 +35,23 @@ Kept& GetKept() {
   return *kept;
 }
 
-Result<std::shared_ptr<const Listing>> Ask(const Client& client, const ListRequest& request) {
-  auto listing = std::make_shared<Listing>();
+Result<std::shared_ptr<const KeptListing>> Ask(const Client& client, const ListRequest& request) {
+  auto listing = std::make_shared<KeptListing>();
   listing->bucket = request.bucket;
   listing->prefix = request.prefix;
   ListRequest all{request.bucket, request.prefix, "", "", "", 1000};
   do {
-    Result<ListPage> page = client.List(all, kUninterrupted);
+    Result<ListPage> page = client.List(all, {});
     if (!page.ok()) return std::move(page).error();
     for (ObjectInfo& info : page.value().objects) listing->objects.push_back(std::move(info));
     all.continuation_token = page.value().next_token;
   } while (!all.continuation_token.empty());
   listing->good_until = Clock::now() + std::chrono::milliseconds(GetKept().keep_ms);
-  return std::shared_ptr<const Listing>(std::move(listing));
+  return std::shared_ptr<const KeptListing>(std::move(listing));
 }
 
-Result<std::shared_ptr<const Listing>> Covering(const Client& client, const ListRequest& request) {
+Result<std::shared_ptr<const KeptListing>> Covering(const Client& client,
+                                                    const ListRequest& request) {
   Kept& kept = GetKept();
   {
     const Clock::time_point now = Clock::now();
@@ -76,7 +75,7 @@ void KeepListings(uint32_t keep_ms) { GetKept().keep_ms = keep_ms; }
 bool AreListingsKept() { return GetKept().keep_ms != 0; }
 
 Result<ListPage> List(const Client& client, const ListRequest& request) {
-  if (!AreListingsKept()) return client.List(request, kUninterrupted);
+  if (!AreListingsKept()) return client.List(request, {});
   const auto listing = Covering(client, request);
   if (!listing.ok()) return listing.error();
   ListPage page;

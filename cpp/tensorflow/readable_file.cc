@@ -14,8 +14,6 @@ constexpr size_t kBuffer = 128 << 10;
 // grow.
 constexpr char kGrowingName[] = ".tfevents.";
 
-const CallOptions kUninterrupted;
-
 bool Grows(const S3Url& url) { return url.key.find(kGrowingName) != std::string::npos; }
 
 }  // namespace
@@ -45,12 +43,11 @@ Result<uint64_t> ReadableFile::Read(uint64_t start, MutableBytes destination) {
   while (got < destination.size) {
     const MutableBytes rest{destination.data + got, static_cast<size_t>(destination.size - got)};
     if (rest.size >= kBuffer) {
-      const Result<uint64_t> more =
-          reader_->ReadAt(start + got, rest, ReadKind::kNext, kUninterrupted);
+      const Result<uint64_t> more = reader_->ReadAt(start + got, rest, ReadKind::kNext, {});
       if (!more.ok()) return more.error();
       return got + more.value();
     }
-    Result<Fetched> more = reader_->ViewSome(start + got, kBuffer, kUninterrupted);
+    Result<Fetched> more = reader_->ViewSome(start + got, kBuffer, {});
     if (!more.ok()) return more.error();
     if (more.value().size == 0) break;
     const size_t size = std::min(rest.size, more.value().size);

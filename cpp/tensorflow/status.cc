@@ -12,7 +12,7 @@ using SetStatus = void (*)(TfStatus*, int code, const char* message);
 std::atomic<SetStatus> set_status{nullptr};
 
 // It is not linked to: up to TensorFlow 2.18 an undefined symbol of a plugin is not found.
-void* Find(const char* name) {
+void* FindSymbol(const char* name) {
   if (void* found = dlsym(RTLD_DEFAULT, name)) return found;
   void* library = dlopen("libtensorflow_framework.so.2", RTLD_NOLOAD | RTLD_LAZY);
   if (library == nullptr) return nullptr;
@@ -24,7 +24,7 @@ void* Find(const char* name) {
 }  // namespace
 
 bool FindSetStatus() {
-  if (set_status == nullptr) set_status = reinterpret_cast<SetStatus>(Find("TF_SetStatus"));
+  if (set_status == nullptr) set_status = reinterpret_cast<SetStatus>(FindSymbol("TF_SetStatus"));
   return set_status != nullptr;
 }
 

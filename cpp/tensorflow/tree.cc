@@ -17,8 +17,6 @@ namespace {
 constexpr size_t kCopiesAtOnce = 16;
 constexpr char kWildcards[] = "*?[\\";
 
-const CallOptions kUninterrupted;
-
 // What the keys of everything in it begin with.
 std::string PrefixOf(const S3Url& folder) { return folder.key.empty() ? "" : folder.key + "/"; }
 
@@ -91,7 +89,7 @@ Status Tree::ForEachPage(ListRequest request, Visit&& visit) const {
 Result<Place> Tree::Look(const S3Url& url) const {
   const bool ask_for_object = !url.key.empty() && !(AreListingsKept() && RequireFolder(url).ok());
   if (ask_for_object) {
-    Result<ObjectInfo> info = client_.Head(url, "", kUninterrupted);
+    Result<ObjectInfo> info = client_.Head(url, "", {});
     if (info.ok()) return Place{Place::Kind::kObject, std::move(info).value()};
     if (!IsMissing(info.error())) return info.error();
   }
@@ -106,7 +104,7 @@ Status Tree::RequireFolder(const S3Url& url) const {
   const Result<ListPage> page = List(client_, Listing(url.bucket, PrefixOf(url), "", 1));
   if (!page.ok()) return page.error();
   if (url.key.empty() || !page.value().objects.empty()) return Ok();
-  const Result<ObjectInfo> info = client_.Head(url, "", kUninterrupted);
+  const Result<ObjectInfo> info = client_.Head(url, "", {});
   if (info.ok()) return Refused(url, "is an object, not a folder");
   return IsMissing(info.error()) ? Missing(url) : info.error();
 }
@@ -170,12 +168,11 @@ Result<bool> Tree::MakeFolder(const S3Url& url) const {
   if (!place.ok()) return place.error();
   if (place.value().kind != Place::Kind::kNothing) return false;
   if (url.key.empty()) {
-    const Status made = client_.CreateBucket(url.bucket, kUninterrupted);
+    const Status made = client_.CreateBucket(url.bucket, {});
     if (!made.ok()) return made.error();
     return true;
   }
-  const Result<PutResult> put =
-      client_.Put({url.bucket, PrefixOf(url)}, {}, UploadOptions(), kUninterrupted);
+  const Result<PutResult> put = client_.Put({url.bucket, PrefixOf(url)}, {}, UploadOptions(), {});
   if (!put.ok()) return put.error();
   return true;
 }
@@ -188,20 +185,20 @@ Status Tree::MakeFolders(const S3Url& url) const {
 }
 
 Status Tree::DeleteObject(const S3Url& url) const {
-  const Result<ObjectInfo> info = client_.Head(url, "", kUninterrupted);
+  const Result<ObjectInfo> info = client_.Head(url, "", {});
   if (!info.ok()) return info.error();
-  return client_.Delete(url, "", kUninterrupted);
+  return client_.Delete(url, "", {});
 }
 
 Status Tree::DeleteFolder(const S3Url& url) const {
   const std::string prefix = PrefixOf(url);
-  const Result<ListPage> page = client_.List(Listing(url.bucket, prefix, "", 2), kUninterrupted);
+  const Result<ListPage> page = client_.List(Listing(url.bucket, prefix, "", 2), {});
   if (!page.ok()) return page.error();
   const std::vector<ObjectInfo>& objects = page.value().objects;
   if (objects.empty() && !url.key.empty()) return Missing(url);
   if (url.key.empty() || objects.size() > 1 || objects[0].key != prefix)
     return Refused(url, "is not empty");
-  return client_.Delete({url.bucket, prefix}, "", kUninterrupted);
+  return client_.Delete({url.bucket, prefix}, "", {});
 }
 
 Result<std::vector<S3Url>> Tree::AllIn(const S3Url& folder) const {
@@ -216,7 +213,7 @@ Result<std::vector<S3Url>> Tree::AllIn(const S3Url& folder) const {
 
 Status Tree::DeleteAllOf(const std::vector<S3Url>& urls, uint64_t* left) const {
   *left = urls.size();
-  const auto failed = client_.DeleteMany(urls, kUninterrupted);
+  const auto failed = client_.DeleteMany(urls, {});
   if (!failed.ok()) return failed.error();
   *left = failed.value().size();
   if (!failed.value().empty()) return failed.value().front().second;
@@ -237,7 +234,7 @@ Status Tree::Copy(const S3Url& source, const S3Url& destination) const {
   CopyRequest request;
   request.source = source;
   request.url = destination;
-  const Result<PutResult> copied = client_.Copy(request, kUninterrupted);
+  const Result<PutResult> copied = client_.Copy(request, {});
   if (!copied.ok()) return copied.error();
   return Ok();
 }
@@ -249,7 +246,7 @@ Status Tree::Rename(const S3Url& source, const S3Url& destination) const {
     return place.value().kind == Place::Kind::kNothing ? Missing(source) : Status(Ok());
   }
   Status copied = Copy(source, destination);
-  if (copied.ok()) return client_.Delete(source, "", kUninterrupted);
+  if (copied.ok()) return client_.Delete(source, "", {});
   return IsMissing(copied.error()) ? MoveFolder(source, destination) : copied;
 }
 
