@@ -19,7 +19,7 @@ from s3native.bench import content
 from s3native.bench.clients import s5cmd
 from s3native.bench.clients.s3native import make_engine_client
 from s3native.bench.protocol import Round
-from s3native.bench.runner import ClientError
+from s3native.bench.runner import ClientError, environment_for
 from workloads import S3NATIVE
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class CommandLine:
         self._arrived = Path(job.scratch, f"arrived-{client}")
         self._prefixes = (f"{client}-{number}/" for number in count())
         self._prefix = ""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_"))}
-        self._environment = kept | job.target.environment()
+        self._environment = environment_for(job.target) | job.target.environment()
         endpoint = str(job.target.endpoint)
         if self._is_own:
             self.version = s3native.__version__

@@ -86,24 +86,33 @@ Status Tree::ForEachPage(ListRequest request, Visit&& visit) const {
 
 // ---- what is there ----
 
+Result<bool> Tree::HasFolder(const S3Url& url) const {
+  const Result<ListPage> page = List(client_, Listing(url.bucket, PrefixOf(url), "", 1));
+  if (!page.ok()) return page.error();
+  return url.key.empty() || !page.value().objects.empty();
+}
+
 Result<Place> Tree::Look(const S3Url& url) const {
-  const bool ask_for_object = !url.key.empty() && !(AreListingsKept() && RequireFolder(url).ok());
-  if (ask_for_object) {
+  // What is a folder is known without a request then.
+  if (AreListingsKept()) {
+    const Result<bool> folder = HasFolder(url);
+    if (folder.ok() && folder.value()) return Place{Place::Kind::kFolder, {}};
+  }
+  if (!url.key.empty()) {
     Result<ObjectInfo> info = client_.Head(url, "", {});
     if (info.ok()) return Place{Place::Kind::kObject, std::move(info).value()};
     if (!IsMissing(info.error())) return info.error();
   }
-  const Result<ListPage> page = List(client_, Listing(url.bucket, PrefixOf(url), "", 1));
-  if (!page.ok() && IsMissing(page.error())) return Place{};
-  if (!page.ok()) return page.error();
-  const bool is_folder = url.key.empty() || !page.value().objects.empty();
+  const Result<bool> folder = HasFolder(url);
+  if (!folder.ok() && !IsMissing(folder.error())) return folder.error();
+  const bool is_folder = folder.ok() && folder.value();
   return Place{is_folder ? Place::Kind::kFolder : Place::Kind::kNothing, {}};
 }
 
 Status Tree::RequireFolder(const S3Url& url) const {
-  const Result<ListPage> page = List(client_, Listing(url.bucket, PrefixOf(url), "", 1));
-  if (!page.ok()) return page.error();
-  if (url.key.empty() || !page.value().objects.empty()) return Ok();
+  const Result<bool> folder = HasFolder(url);
+  if (!folder.ok()) return folder.error();
+  if (folder.value()) return Ok();
   const Result<ObjectInfo> info = client_.Head(url, "", {});
   if (info.ok()) return Refused(url, "is an object, not a folder");
   return IsMissing(info.error()) ? Missing(url) : info.error();

@@ -49,6 +49,7 @@ class Tree {
  private:
   template <typename Visit>
   Status ForEachPage(ListRequest request, Visit&& visit) const;
+  Result<bool> HasFolder(const S3Url& url) const;
   Result<std::vector<S3Url>> AllIn(const S3Url& folder) const;
   Status DeleteAllOf(const std::vector<S3Url>& urls, uint64_t* left) const;
   Status MoveFolder(const S3Url& source, const S3Url& destination) const;

@@ -18,7 +18,7 @@ _KEPT_SECONDS = 1.0
 looks are 5 s apart."""
 
 
-class Loader(base_plugin.TBLoader):  # type: ignore[misc]
+class Loader(base_plugin.TBLoader):
     """A plugin without a dashboard."""
 
     def fix_flags(self, flags: Any) -> None:

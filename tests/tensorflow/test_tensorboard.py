@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from s3native.testing.process import free_port
 
 SECONDS = 60.0
 
@@ -25,9 +25,7 @@ class TensorBoard:
     """The command, and what its page asks it for."""
 
     def __init__(self, logdir: str, log: Path, **variables: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._log = log
         command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir]
         command += ["--port", str(self.port), "--reload_interval", "1"]

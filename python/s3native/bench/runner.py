@@ -93,7 +93,7 @@ class ClientProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=_environment(job.target),
+            env=environment_for(job.target),
             start_new_session=True,  # which ends as a whole, with the programs it runs
         )
         self._patience_s = _ANSWER_SECONDS + job.duration_s
@@ -149,7 +149,7 @@ class ClientProcess:
         return self._errors.read()[-_LAST_WORDS_BYTES:].decode(errors="replace")
 
 
-def _environment(target: Target) -> dict[str, str]:
+def environment_for(target: Target) -> dict[str, str]:
     """Return this process's variables, less those that say something else than the target."""
     who = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     if target.profile:

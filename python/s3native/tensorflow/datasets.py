@@ -85,14 +85,7 @@ def _urls(
     source = Prefix.taking(objects, options) if isinstance(objects, str) else Urls(objects)
     if options:
         raise ValueError(f"{min(options)} has no meaning here")
-    if client is not None:
-        return _some(source, client, objects)
-    with s3native.Client() as own:
-        return _some(source, own, objects)
-
-
-def _some(source: Prefix | Urls, client: s3native.Client, objects: object) -> list[str]:
-    urls = [url_of(each) for each in source(client)]
+    urls = [url_of(each) for each in source(client or s3native.default_client())]
     if not urls:
         raise ValueError(f"there is no object in {objects}")
     return urls

@@ -11,8 +11,6 @@ import tensorflow as tf
 
 from s3native import Client, S3Error, plugin, telemetry
 
-_SCHEME = "s3"
-
 _registered = False
 _chosen: Client | None = None
 

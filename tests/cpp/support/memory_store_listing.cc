@@ -1,5 +1,7 @@
 // Listing, deleting many, buckets.
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "support/memory_store.h"
@@ -9,17 +11,12 @@ namespace {
 
 constexpr size_t kMaxDeletedKeys = 1000;
 
-// What `key` is listed as: itself, or with a delimiter behind the prefix, the common prefix.
-std::string ListedAs(const std::string& key, const ListRequest& request) {
-  if (request.delimiter.empty()) return key;
+// The common prefix that `key`, which may be it, is listed as; absent: it is listed as itself.
+std::optional<std::string> CommonPrefix(const std::string& key, const ListRequest& request) {
+  if (request.delimiter.empty()) return std::nullopt;
   const size_t found = key.find(request.delimiter, request.prefix.size());
-  return found == std::string::npos ? key : key.substr(0, found + request.delimiter.size());
-}
-
-// Whether that is a common prefix, which a key may be, too.
-bool IsCut(const std::string& key, const ListRequest& request) {
-  return !request.delimiter.empty() &&
-         key.find(request.delimiter, request.prefix.size()) != std::string::npos;
+  if (found == std::string::npos) return std::nullopt;
+  return key.substr(0, found + request.delimiter.size());
 }
 
 }  // namespace
@@ -40,7 +37,8 @@ Result<ListPage> MemoryStore::ListNow(const ListRequest& request) {
   std::string last;
   for (const auto& [key, versions] : bucket.value()->objects) {
     if (!key.starts_with(request.prefix) || versions.back().delete_marker) continue;
-    const std::string entry = ListedAs(key, request);
+    const std::optional<std::string> common = CommonPrefix(key, request);
+    const std::string& entry = common ? *common : key;
     // A common prefix listed before covers all its keys; start_after alone looks at the keys.
     if ((resumed ? entry : key) <= after || entry == last) continue;
     if (page.objects.size() + page.prefixes.size() == limit) {
@@ -48,7 +46,7 @@ Result<ListPage> MemoryStore::ListNow(const ListRequest& request) {
       break;
     }
     last = entry;
-    if (!IsCut(key, request)) {
+    if (!common) {
       ObjectInfo info;
       info.key = key;
       info.size = versions.back().info.size;
