@@ -94,12 +94,14 @@ lint: $(stamps)/package $(stamps)/dev
 	$(python) -m mypy
 	cd build && $(python) -m mypy.stubtest s3native._core --allowlist ../tools/stubtest_allowlist.txt
 	$(python) tools/reliability_tables.py --check
+	$(python) tools/command_pages.py --check
 
 fmt: $(stamps)/dev
 	tools/format.sh
 
 docs: $(stamps)/package
 	$(python) tools/reliability_tables.py
+	$(python) tools/command_pages.py
 
 sanitize: $(stamps)/dev $(stamps)/system server
 	$(call say,C++ tests with address and undefined-behaviour sanitizers)

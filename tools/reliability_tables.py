@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from generated import bring
 
 PROJECT = Path(__file__).resolve().parents[1]
 TESTS = PROJECT / "tests" / "python"
@@ -115,29 +116,15 @@ def test_tables(collected: Collected) -> list[str]:
     return lines[:-1]
 
 
-def replaced(text: str, name: str, lines: list[str]) -> str:
-    """The document with what stands between the comments `name` and `end of name` replaced."""
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
-    before, found, rest = text.partition(begin)
-    _, also_found, after = rest.partition(end)
-    if not (found and also_found):
-        raise SystemExit(f"{DOCUMENT.name} lacks the comments around {name}")
-    return before + begin + "\n".join(lines) + "\n" + end + after
-
-
 def main() -> int:
     """Write the document, or check it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
     collected = collect()
-    now = DOCUMENT.read_text()
-    text = replaced(now, "faults", fault_table())
-    text = replaced(text, "tests", test_tables(collected))
-    if options.check and text != now:
-        print(f"{DOCUMENT.name} is out of date: run `make docs`", file=sys.stderr)
+    parts = {"faults": fault_table(), "tests": test_tables(collected)}
+    if not bring(DOCUMENT, parts, check=options.check):
         return 1
-    DOCUMENT.write_text(text)
     count = sum(cases.total() for cases in collected.cases.values())
     print(f"{DOCUMENT.name}: {count} cases of {len(FILES)} files of tests, and the storm's faults")
     return 0

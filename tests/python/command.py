@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +55,27 @@ class Command:
         )
         assert ended.code == code, ended
         return ended
+
+    def on_terminal(self, *arguments: str | Path, answer: str = "") -> tuple[str, int]:
+        """Run it on a terminal of 120 columns; returns what was seen there, and its code."""
+        ours, its = os.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+        process = subprocess.Popen(
+            [PROGRAM, *map(str, arguments)],
+            env={**os.environ, **self.environment, "TERM": "xterm"},
+            stdin=its,
+            stdout=its,
+            stderr=its,
+        )
+        os.close(its)
+        os.write(ours, answer.encode())
+        seen = b""
+        with contextlib.suppress(OSError):  # how it ends
+            while piece := os.read(ours, 1 << 16):
+                seen += piece
+        os.close(ours)
+        code = process.wait(60)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode(errors="replace")), code
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
         """Start it. It listens to Ctrl-C even where the tests, in the background, do not."""

@@ -58,7 +58,10 @@ class ScriptedServer:
                 self.send(answer(request))
 
             def send(self, reply: Answer) -> None:
-                self.send_response(reply.status)
+                if "Date" in reply.headers:
+                    self.send_response_only(reply.status)
+                else:
+                    self.send_response(reply.status)  # with the time
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 length = len(reply.body) if reply.length is None else reply.length

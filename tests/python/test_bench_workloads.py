@@ -72,9 +72,20 @@ def test_an_estimate_has_every_round_of_every_row() -> None:
     # Two clients and the limit, four rounds each; two looks at the content; the object itself.
     told = estimate([get], ["s3native", "boto3", "tmpfs"], Settings("quick", repeat=3, warmup=1))
     assert told.moved_bytes == (3 * 4 + 2 + 1) * 16 * MIB
-    assert told.requests == (3 * 4 + 2) * 2 + 1
+    assert told.requests == (3 * 4 + 2) * 2 + 4  # stored in two parts
     assert told.rounds == 9
-    assert str(told) == "0.3 GB in about 29 requests"
+    assert str(told) == "0.3 GB in about 32 requests"
+
+
+def test_an_estimate_of_uploads_has_their_look_at_the_content() -> None:
+    (put,) = chosen(("put",), PRESETS["quick"], size=16 * MIB)
+    told = estimate([put], ["s3native"], Settings("quick", repeat=3, warmup=0))
+    # The client and the limit, three rounds each; another to be looked at, and the look.
+    assert told.moved_bytes == (2 * 3 + 1 + 1) * 16 * MIB
+    assert told.requests == (2 * 3 + 1) * 4 + 1
+    (listed,) = chosen(("list",), PRESETS["quick"], count=2000)
+    told = estimate([listed], ["s3native"], Settings("quick", repeat=3, warmup=0))
+    assert told.requests == 2 * 3 * 2 + 2000
 
 
 def test_requests_are_of_parts_that_are_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -105,6 +106,12 @@ def test_streams(run: Command, client: s3native.Client, bucket: str) -> None:
     assert run("cp", "--no-clobber", "-", f"s3://{bucket}/piped", input=b"other", code=1).err
     assert bytes(client.get(f"s3://{bucket}/piped")) == data
     assert run("cp", "-", f"s3://{bucket}/folder/", code=2).err
+    assert run("cp", "-u", "-", f"s3://{bucket}/piped", code=2).err
+    dry = run("cp", "-n", "-", f"s3://{bucket}/other", input=data)
+    assert dry.lines == [f"upload - -> s3://{bucket}/other"]
+    dry = run("cp", "-n", f"s3://{bucket}/piped", "-")
+    assert dry.lines == [f"download s3://{bucket}/piped -> -"]
+    assert list(objects(client, f"s3://{bucket}")) == ["piped"]
 
 
 def test_wildcards_and_filters(
@@ -120,6 +127,14 @@ def test_wildcards_and_filters(
     assert sorted(tree(tmp_path / "three")) == ["b.txt"]
     run("cp", tmp_path / "one" / "[ab].gz", f"s3://{bucket}/n/")
     assert sorted(objects(client, f"s3://{bucket}/n")) == ["a.gz", "b.gz"]
+    several = [tmp_path / "one" / name for name in ("a.gz", "b.gz", "*.gz")]
+    run("cp", *several, f"s3://{bucket}/o/", "--exclude", "b*")
+    assert sorted(objects(client, f"s3://{bucket}/o")) == ["*.gz", "a.gz"]
+    run("cp", f"s3://{bucket}/l/b.txt", f"s3://{bucket}/o/a.gz", tmp_path, "--include", "*.gz")
+    assert (tmp_path / "a.gz").exists() and not (tmp_path / "b.txt").exists()
+    for nothing in ("zz*", "l/*.zip"):
+        assert "nothing is at" in run("cp", f"s3://{bucket}/{nothing}", tmp_path, code=1).err
+    assert "nothing is at" in run("cp", "-r", f"s3://{bucket}/zz", tmp_path, code=1).err
 
 
 def test_a_restart_leaves_out_what_is_done(
@@ -186,6 +201,38 @@ def test_failures_are_listed_and_the_rest_is_done(
     run("cp", f"s3://{bucket}/missing", tmp_path, code=1)
     run("cp", tmp_path, tmp_path / "b", code=2)
     run("cp", "http://host/x", tmp_path, code=2)
+    places = [files / "missing", f"s3://{bucket}/missing", f"s3://{bucket}/x/a.txt"]
+    failed = run("cp", *places[1:], tmp_path / "some", code=1)
+    assert list(tree(tmp_path / "some")) == ["a.txt"]
+    assert "1 done" in failed.err and f"s3://{bucket}/missing" in failed.err
+    os.mkfifo(tmp_path / "pipe")
+    for special in (tmp_path / "pipe", "/dev/zero"):
+        assert "neither a file nor a folder" in run("cp", special, f"s3://{bucket}/", code=1).err
+    failed = run("cp", places[0], f"s3://{bucket}-missing/", code=1)
+    assert f"{places[0]}: No such file or directory" in failed.err
+
+
+def test_nothing_is_written_or_removed_where_a_link_leads(
+    run: Command, client: s3native.Client, bucket: str, tmp_path: Path
+) -> None:
+    for key in ("plain", "link/in", "file"):
+        client.put(f"s3://{bucket}/x/{key}", b"new")
+    for verb in (["cp", "-r"], ["sync", "--delete"]):
+        here = tmp_path / verb[0]
+        plant(here, {"outside/secret": b"s", "outside/file": b"before", "target/extra": b""})
+        (here / "target/link").symlink_to(here / "outside")
+        (here / "target/file").symlink_to(here / "outside/file")
+        (here / "real").symlink_to(here / "target")  # the target may be one itself
+        failed = run(*verb, f"s3://{bucket}/x", here / "real", code=1)
+        assert f"where the link {here}/real/link leads" in failed.err
+        assert tree(here / "outside") == {"secret": b"s", "file": b"before"}
+        assert (here / "target/plain").read_bytes() == (here / "target/file").read_bytes() == b"new"
+        assert not (here / "target/file").is_symlink()
+        assert (here / "target/extra").exists()  # because something failed
+    client.delete(f"s3://{bucket}/x/link/in")
+    assert run("sync", "--delete", f"s3://{bucket}/x", here / "real").err.startswith("1 done")
+    assert not (here / "target/extra").exists()
+    assert tree(here / "outside") == {"secret": b"s", "file": b"before"}
 
 
 def test_a_dry_run_does_nothing(
@@ -195,12 +242,20 @@ def test_a_dry_run_does_nothing(
     assert f"upload {files}/a.txt -> s3://{bucket}/x/a.txt" in done.lines
     assert len(done.lines) == 6
     assert objects(client, f"s3://{bucket}") == {}
+    (files / "broken").symlink_to("nowhere")
+    client.put(f"s3://{bucket}/y/extra", b"")
+    for arguments in (["cp", files], ["rm"], ["cp", files / "missing"]):
+        failed = run(*arguments, "-n", f"s3://{bucket}/y/", code=1)
+        assert failed.lines == [] and failed.err.startswith("s3native: ")
+    failed = run("sync", "-n", "--delete", files, f"s3://{bucket}/y", code=1)
+    assert len(failed.lines) == 6 and "delete" not in failed.out  # as it would be done
 
 
 def pending(client: s3native.Client, boto: object, bucket: str) -> list[object]:
     return boto.list_multipart_uploads(Bucket=bucket).get("Uploads", [])  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_an_interrupt_leaves_nothing_half(
     client: s3native.Client,
@@ -210,6 +265,7 @@ def test_an_interrupt_leaves_nothing_half(
     files: Path,
     tmp_path: Path,
     direction: str,
+    number: signal.Signals,
 ) -> None:
     client.put(f"s3://{bucket}/x/big", content(BIG))
     with ThrottlingProxy(server.endpoint, bytes_per_second=2_000_000) as line:
@@ -220,13 +276,35 @@ def test_an_interrupt_leaves_nothing_half(
         process = slow.start("cp", "-r", *places)
         time.sleep(1.5)
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=30)  # what is begun is undone over the slow line, too
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert pending(client, boto, bucket) == []
     assert "deep/er/big.bin" not in objects(client, f"s3://{bucket}/y")
     assert not (tmp_path / "back").exists() or tree(tmp_path / "back") == {}
+
+
+@pytest.mark.parametrize("direction", ["up", "down", "between"])
+def test_progress_on_a_terminal(
+    client: s3native.Client, bucket: str, server: MinioServer, tmp_path: Path, direction: str
+) -> None:
+    """How much of all is done, at which rate, and how long it still takes."""
+    data = content(2_000_000)
+    with ThrottlingProxy(server.endpoint, bytes_per_second=8_000_000) as line:
+        slow = Command(server.environment() | {"AWS_ENDPOINT_URL": line.endpoint})
+        places = {
+            "up": [tmp_path / "files", f"s3://{bucket}/y"],
+            "down": [f"s3://{bucket}/x", tmp_path / "back"],
+            "between": [f"s3://{bucket}/x", f"s3://{bucket}/y"],
+        }[direction]
+        for number in range(10):
+            client.put(f"s3://{bucket}/x/{number}", data)
+            plant(tmp_path / "files", {str(number): data})
+        told, code = slow.on_terminal("cp", "-r", "--concurrency", "2", *places)
+    assert code == 0 and "10 done, 19.1 MiB" in told
+    if direction != "between":  # which takes no time
+        assert re.search(r"[1-9] done .*[1-9][.\d]*/19\.1 MiB .*[1-9][.\d]* MB/s 0:00:0\d", told)
 
 
 # ---- sync ----
@@ -287,6 +365,10 @@ def test_sync_deletes_nothing_when_something_failed(
     failed = run("sync", "--delete", files, f"s3://{bucket}/x", code=1)
     assert "broken" in failed.err
     assert "extra" in objects(client, f"s3://{bucket}/x")
+    failed = run("sync", "--delete", f"s3://{bucket}/mistyped", files, code=1)
+    assert "nothing is at" in failed.err
+    assert (files / "a.txt").exists()
+    run("sync", f"s3://{bucket}/mistyped", files)  # is no mistake of consequence
     run("sync", files / "missing", f"s3://{bucket}/x", code=2)
     run("sync", f"s3://{bucket}-missing/", files, code=1)
 
@@ -303,10 +385,10 @@ def test_ls_and_du(run: Command, client: s3native.Client, bucket: str) -> None:
     assert run("ls", "-r", url).lines == [f"{url}/a", f"{url}/b/c", f"{url}/b/d/e"]
     assert run("ls", f"{url}/b").lines == [f"{url}/b/"]
     assert run("ls", f"{url}/*e").lines == [f"{url}/b/d/e"]
-    assert [line.split()[2:] for line in run("ls", "-l", f"{url}/b/").lines] == [
-        [],
-        ["2000", f"{url}/b/c"],
-    ] or run("ls", "-l", f"{url}/b/").out
+    folder, listed = run("ls", "-l", f"{url}/b").lines, run("ls", "-l", f"{url}/b/").lines
+    assert folder[0].split() == [f"{url}/b/"]
+    assert [line.split()[2:] for line in listed[1:]] == [["2000", "STANDARD", f"{url}/b/c"]]
+    assert folder[0].index("s3://") == listed[1].index("s3://")
     assert "2.9 MiB" in run("ls", "-r", "--human", url).out
     told = [json.loads(line) for line in run("ls", "-r", "--json", url).lines]
     assert [(entry["key"], entry["size"]) for entry in told] == [
@@ -348,6 +430,14 @@ def test_rm(run: Command, client: s3native.Client, bucket: str) -> None:
     assert run("rm", "-r", "--yes", f"{url}/b").err.startswith("2 done")
     run("rm", "--yes", f"{url}/x*", "--exclude", "*2")
     assert sorted(objects(client, url)) == ["bb", "x2"]
+    run("rm", f"{url}/x2", "--exclude", "*2")
+    assert "nothing is at" in run("rm", "--yes", f"{url}/y*", code=1).err
+    told, code = run.on_terminal("rm", "-r", url, answer="n\n")
+    assert code == 1 and "Remove all of" in told and "nothing is removed" in told
+    assert sorted(objects(client, url)) == ["bb", "x2"]
+    told, code = run.on_terminal("rm", "-r", url, answer="y\n")
+    assert code == 0 and "2 done" in told
+    assert objects(client, url) == {}
 
 
 def test_mb(run: Command, client: s3native.Client) -> None:
@@ -386,8 +476,18 @@ def test_doctor(run: Command, client: s3native.Client, bucket: str) -> None:
     assert "no connection to port 9" in closed
     unknown = run("doctor", "--endpoint", "http://nowhere.invalid", code=1).out
     assert "the name nowhere.invalid is not known" in unknown
+    without = dict.fromkeys(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], "")
+    nobody = Command({**run.environment, **without, "AWS_EC2_METADATA_DISABLED": "true"})
+    assert "set AWS_ACCESS_KEY_ID and" in nobody("doctor", f"s3://{bucket}", code=1).out
     wrong = Command({**run.environment, "AWS_SECRET_ACCESS_KEY": "wrong"})
     assert "FAIL" in wrong("doctor", f"s3://{bucket}", code=1).out
+
+
+def test_doctor_finds_a_clock_that_is_off(run: Command) -> None:
+    told = {"Date": "Sun, 22 Nov 2020 06:00:00 GMT"}
+    with ScriptedServer(lambda request: Answer(headers=told)) as server:
+        found = run("doctor", "--endpoint", server.endpoint, code=1).out
+    assert re.search(r"FAIL  this machine's clock is \d{9} s off\n +set it: S3 refuses", found)
 
 
 def test_help_and_wrong_use(run: Command) -> None:
@@ -397,3 +497,16 @@ def test_help_and_wrong_use(run: Command) -> None:
     assert "No such command" in run("frobnicate", code=2).err
     assert s3native.__version__ in run("--version").out
     run("cp", "one", code=2)
+
+
+def test_completions(run: Command) -> None:
+    assert "complete" in Command({"_S3NATIVE_COMPLETE": "bash_source"})().out
+    for words, offered in {
+        "s3native s": ["plain,stat", "plain,sync"],
+        "s3native cp --no-": ["plain,--no-clobber", "plain,--no-glob"],
+        "s3native cp da": ["file,da"],
+        "s3native rm da": [],
+    }.items():
+        last = str(len(words.split()) - 1)
+        settings = {"_S3NATIVE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}
+        assert Command(settings)().out.split()[:2] == offered

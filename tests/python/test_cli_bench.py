@@ -14,6 +14,7 @@ import s3native
 from command import Command
 from raw_object import eventually
 from s3native.bench import results
+from s3native.bench.workloads import PRESETS
 from s3native.testing import MinioServer
 from scripted import Answer, Request, ScriptedServer
 
@@ -43,10 +44,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_server_is_its_own(written: Path) -> None:
     told = (written / "err").read_text()
-    # Three rows of three rounds, two that are verified, twelve objects each, in both; and those.
-    assert told.startswith("s3native, boto3 move 0.3 GB in about 276 requests: a MinIO on this ")
+    # Three rows of three rounds, two that are verified, twelve objects each, in both; those of the
+    # first; and the look at what was put.
+    assert told.startswith("s3native, boto3 move 0.3 GB in about 278 requests: a MinIO on this ")
     out = (written / "out").read_text()
-    assert "MinIO on this machine" in out
+    assert re.search(r"MinIO v\S+ on this machine", out)
+    assert "boto3 1." in out
     for text in ("GET of 12 x 1 MiB, into memory", "share of limit", "s3native", "boto3", "limit"):
         assert text in out
 
@@ -68,6 +71,7 @@ def test_the_tables_are_written(written: Path) -> None:
     text = (written / "report.markdown").read_text()
     assert re.search(r"^\| s3native \S+ \| [\d.]+ \|.*%\s\|$", text, re.MULTILINE)
     assert text.count("| limit |") == 3  # of the summary, too
+    assert re.search(r"^- boto3 [\d.]+: managed transfers", text, re.MULTILINE)
 
 
 def test_the_page_needs_no_other_file(written: Path) -> None:
@@ -84,6 +88,21 @@ def test_the_picture_is_one(written: Path) -> None:
     texts = {"".join(each.itertext()).strip() for each in root.iter()}
     assert "GET of 12 x 1 MiB, into memory" in texts
     assert any(text.startswith("GB/s: more is better") for text in texts)
+
+
+def test_a_picture_of_pixels_a_preset_and_its_settings(tmp_path: Path) -> None:
+    given = ("--preset", "quick", "--part-size", "5MiB", "--seed", "11", "--count", "4")
+    outputs = (f"--plot={tmp_path / 'report.png'}", f"--json={tmp_path / 'report.json'}")
+    seen, code = Command({}).on_terminal(
+        *("bench", *given, "--embedded", "--clients", "s3native,boto3", *TINY, *outputs)
+    )
+    assert code == 0
+    assert re.search(r"small-get: boto3 round.*\d/\d+ 0:00:\d\d", seen)  # while it runs
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [each["name"] for each in report["workloads"]] == list(PRESETS["quick"].workloads)
+    settings = report["settings"]
+    assert (settings["preset"], settings["part_size"], settings["seed"]) == ("quick", 5 << 20, 11)
 
 
 def test_reports_are_compared(written: Path, run: Command) -> None:
@@ -127,14 +146,14 @@ def test_a_configured_server_is_not_taken_by_mistake(server: MinioServer, run: C
     refused = configured("bench", "get", *TINY, code=2)
     assert "--url" in refused.err and "--embedded" in refused.err
     done = configured("bench", "get", "--embedded", "--clients", "s3native", *TINY)
-    assert "MinIO on this machine" in done.out
+    assert re.search(r"MinIO v\S+ on this machine", done.out)
     for wrong in (["--embedded"], ["--tls"], ["--no-verify-ssl"]):
         configured("bench", "get", "--url", "s3://bucket/x", *wrong, *TINY, code=2)
 
 
 def test_tls(run: Command) -> None:
     done = run("bench", "get", "random-read", "--tls", "--clients", "s3native,obstore", *TINY)
-    assert "MinIO on this machine, TLS" in done.out
+    assert re.search(r"MinIO v\S+ on this machine, TLS", done.out)
 
 
 def test_quiet_says_nothing(run: Command, tmp_path: Path) -> None:
@@ -142,6 +161,42 @@ def test_quiet_says_nothing(run: Command, tmp_path: Path) -> None:
     done = run("bench", "get", "-q", "--json", path, "--clients", "s3native", *TINY)
     assert (done.out, done.err) == ("", "")
     assert results.read(path).failures == []
+
+
+def settings_of(scripted: ScriptedServer) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": scripted.endpoint,
+        "AWS_ACCESS_KEY_ID": "key-id",
+        "AWS_SECRET_ACCESS_KEY": "the-secret-key",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def test_data_that_cannot_be_made_shows_in_the_rows(tmp_path: Path) -> None:
+    """The server takes nothing after the first workload; what was measured before is kept."""
+    listing = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PUT":
+            return Answer(200 if "small-put" in request.path else 403, headers={"ETag": '"x"'})
+        if "list-type" in request.path:
+            return Answer(200, listing)
+        if "uploads" in request.path:
+            return Answer(200, b"<ListMultipartUploadsResult></ListMultipartUploadsResult>")
+        return Answer(404)
+
+    path = tmp_path / "report.json"
+    with ScriptedServer(answer) as scripted:
+        done = Command(settings_of(scripted))(
+            *("bench", "small-put", "small-get", "--url", "s3://bucket/x", "--count", "4"),
+            *("--clients", "s3native", "--repeat", "1", "--warmup", "0", "--json", path),
+            code=1,
+        )
+    assert "small-get: s3native: its data could not be made: PutObject" in done.err
+    report = json.loads(path.read_text())
+    jsonschema.validate(report, results.schema())
+    put, get = report["workloads"]
+    assert len(put["clients"][0]["samples"]) == 1 and get["clients"][0]["samples"] == []
 
 
 def test_a_server_that_fails_shows_in_the_rows(tmp_path: Path) -> None:
@@ -159,14 +214,7 @@ def test_a_server_that_fails_shows_in_the_rows(tmp_path: Path) -> None:
 
     path = tmp_path / "report.json"
     with ScriptedServer(answer) as scripted:
-        run = Command(
-            {
-                "AWS_ENDPOINT_URL": scripted.endpoint,
-                "AWS_ACCESS_KEY_ID": "key-id",
-                "AWS_SECRET_ACCESS_KEY": "the-secret-key",
-                "AWS_REGION": "us-east-1",
-            }
-        )
+        run = Command(settings_of(scripted))
         done = run(
             *("bench", "small-get", "--url", "s3://bucket/x", "--clients", "s3native,boto3"),
             *("--count", "4", "--concurrency", "1", "--repeat", "2", "--warmup", "0"),

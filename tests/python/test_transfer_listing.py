@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import s3native
 from command import plant
-from s3native.transfer.listing import files_below, objects_below
+from s3native.transfer.listing import Links, files_below, objects_below
 from s3native.transfer.places import S3Place
 from scripted import Answer, Request, ScriptedServer
 
 
-def found_below(folder: Path, *, follow: bool = True) -> tuple[list[str], dict[str, str]]:
+def found_below(folder: Path, links: Links = "follow") -> tuple[list[str], dict[str, str]]:
     """Names, and what was reported, below the folder too."""
     faults: dict[str, str] = {}
     names = [
@@ -21,7 +21,7 @@ def found_below(folder: Path, *, follow: bool = True) -> tuple[list[str], dict[s
         for name, _, _ in files_below(
             str(folder),
             lambda path, why: faults.update({os.path.relpath(path, folder): why}),
-            follow_symlinks=follow,
+            links,
         )
     ]
     return names, faults
@@ -53,7 +53,9 @@ def test_links(tmp_path: Path) -> None:
         "broken": "No such file or directory",
         "up": "a link to a folder that it is in",
     }
-    assert found_below(tmp_path / "here", follow=False) == (["a"], {})
+    assert found_below(tmp_path / "here", "none") == (["a"], {})
+    (tmp_path / "here/broken").unlink()
+    assert found_below(tmp_path / "here", "files") == (["a", "file"], {})
 
 
 def test_links_that_lead_to_each_other_end(tmp_path: Path) -> None:

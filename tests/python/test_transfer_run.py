@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import s3native
 from content import content
 from s3native.transfer.run import Runner
 from s3native.transfer.tasks import Download, FileChangedError, Task, Upload
-from s3native.transfer.threads import map_in_threads
+from s3native.transfer.threads import Budget, map_in_threads
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,24 @@ def test_map_in_threads() -> None:
     with pytest.raises(KeyError):
         map_in_threads(fail_at_10, range(100_000), 2)
     assert len(begun) < 100_000
+
+
+def test_a_budget_is_never_exceeded() -> None:
+    budget, lock = Budget(10), threading.Lock()
+    held, most = 0, 0
+
+    def hold(size: int) -> None:
+        nonlocal held, most
+        with budget.take(size):
+            with lock:
+                held += size
+                most = max(most, held)
+            time.sleep(0.001)
+            with lock:
+                held -= size
+
+    map_in_threads(hold, [1, 10, 4, 3, 7, 2] * 10, 8)
+    assert held == 0 and 10 >= most >= 7
 
 
 @pytest.mark.parametrize("size", [0, 1000, 3_000_000, 20_000_003])

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from s3native import _core
+from s3native.bench import content
 from s3native.bench.clients import Client
 from s3native.bench.clients.s3native import make_engine_client
 from s3native.bench.operations import mixed_calls, random_offsets
@@ -43,6 +44,9 @@ class Limit(Operation):
     def __init__(self, client: Client, job: Job) -> None:
         super().__init__(client, job)
         self._urls = _Urls(job)
+        if job.operation == "load_distributed":  # of what clients saved, each in files of its own
+            data = content.array(job.size, job.seed)
+            make_engine_client(job).put(job.target.url(job.keys[0]), data)
         bulk = job.operation in _BULK
         threads = max(_CONNECTIONS, job.in_flight) if bulk else job.in_flight
         listed = self._pages() if job.operation == "list" else []
@@ -126,9 +130,17 @@ class _Urls:
 
 
 _BULK_GETS = frozenset(
-    {"get_into", "get", "read_file", "read_file_into", "load_state", "load_safetensors"}
+    {
+        "get_into",
+        "get",
+        "read_file",
+        "read_file_into",
+        "load_state",
+        "load_safetensors",
+        "load_distributed",
+    }
 )
-_BULK_PUTS = frozenset({"put", "write_file", "save_state"})
+_BULK_PUTS = frozenset({"put", "write_file", "save_state", "save_distributed"})
 _BULK = _BULK_GETS | _BULK_PUTS
 _GETS = _BULK_GETS | {"get_many", "read_files", "load_samples"}
 _PUTS = _BULK_PUTS | {"put_many"}

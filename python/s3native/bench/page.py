@@ -8,7 +8,7 @@ from pathlib import Path
 from s3native.bench import pictures
 from s3native.bench.figures import Table, table
 from s3native.bench.results import Report
-from s3native.bench.tables import about, cells, headings, name_of, notes, rows
+from s3native.bench.tables import about, cells, headings, name_of, notes, rows, usage
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1200px; padding: 0 1em;
@@ -38,7 +38,7 @@ def write(report: Report, path: Path) -> None:
         "<h2>Pictures</h2>",
         pictures.svg(report),
         "<h2>How each client was used</h2>",
-        _clients(report),
+        _list(usage(report)),
         "<h2>Machine</h2>",
         _list({name: str(value) for name, value in report.environment.items()}),
         "</html>",
@@ -60,16 +60,6 @@ def _table(shown: Table) -> str:
 def _row(tag: str, texts: list[str], kind: str = "") -> str:
     inside = "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
     return f'<tr class="{escape(kind)}">{inside}</tr>'
-
-
-def _clients(report: Report) -> str:
-    told = {
-        name_of(result): result.how
-        for each in report.measured
-        for result in each.results
-        if result.how
-    }
-    return _list(told)
 
 
 def _list(values: dict[str, str]) -> str:

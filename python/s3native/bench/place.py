@@ -102,7 +102,12 @@ def embedded(data_size: int, *, tls: bool) -> Iterator[Place]:
             ca_bundle=server.ca_bundle,
             region=server.region,
         )
-        yield Place(client, target, "", f"MinIO on this machine{', TLS' if tls else ''}")
+        yield Place(client, target, "", _described(tls=tls))
+
+
+def _described(*, tls: bool) -> str:
+    version = MINIO.find().name.partition("-")[2]  # of one that was built for this
+    return f"{f'MinIO {version}'.strip()} on this machine{', TLS' if tls else ''}"
 
 
 @contextlib.contextmanager

@@ -11,11 +11,20 @@ from s3native.bench.limit import has_limit
 from s3native.bench.place import Place
 from s3native.bench.protocol import LIMIT, Job
 from s3native.bench.results import Measured, Report, Settings, environment
-from s3native.bench.runner import ClientError, Course, Row, Runner, fit_together, measure
+from s3native.bench.runner import (
+    ClientError,
+    Course,
+    Result,
+    Row,
+    Runner,
+    fit_together,
+    measure,
+)
 from s3native.bench.workloads import STATES, Workload
+from s3native.errors import S3Error
 
 Tell = Callable[[str, str, str], None]  # of which workload, to which client what is being done
-_NOT_VERIFIED = frozenset({"list", "head"})
+NOT_VERIFIED = frozenset({"list", "head"})
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,17 @@ def estimate(workloads: Sequence[Workload], clients: Sequence[str], settings: Se
     for workload in workloads:
         measured = sum(takes_part(name, workload.operation) for name in clients)
         rows = measured + has_limit(workload.operation)
-        each = rows * (settings.repeat + settings.warmup) + measured
-        moved += each * workload.moved_bytes + workload.stored_objects * workload.stored_size
-        requests += each * workload.requests(settings.part_size) + workload.stored_objects
+        each = rows * (settings.repeat + settings.warmup)
+        stored = workload.stored_objects
+        if workload.operation not in NOT_VERIFIED:
+            each += measured
+            if workload.uploads:  # the last object is looked at
+                moved += measured * workload.size
+                requests += measured
+        if workload.operation == "load_distributed":  # each loads what it saved
+            each += rows
+        moved += each * workload.moved_bytes + stored * workload.stored_size
+        requests += each * workload.requests(settings.part_size) + stored * workload.stored_requests
         rounds += rows * settings.repeat
     return Estimate(moved, requests, rounds)
 
@@ -60,7 +77,7 @@ def run(
     place: Place,
     tell: Tell,
 ) -> Report:
-    """Measure all; a client's failures stay in its results."""
+    """Measure all; failures of a client, and of making a workload's data, stay in the results."""
     machine = environment()  # its load is that of others
     measured = []
     for workload in workloads:
@@ -75,7 +92,11 @@ def _measure(
     rows = [Row(name, name) for name in clients if takes_part(name, workload.operation)]
     if has_limit(workload.operation):
         rows.append(Row(LIMIT, LIMIT))
-    job = make_job(workload, settings, place)
+    try:
+        job = make_job(workload, settings, place)
+    except (S3Error, OSError) as error:
+        told = f"its data could not be made: {error}"
+        return Measured(workload, [Result(row.label, row.client, error=told) for row in rows])
     course = Course(
         settings.repeat,
         settings.warmup,
@@ -140,7 +161,7 @@ def check_digest(found: str, expected: str) -> None:
 
 def verify(workload: Workload, place: Place, job: Job, runner: Runner) -> None:
     """Compare what a client gets, or what it put; raises ClientError."""
-    if workload.operation in _NOT_VERIFIED:
+    if workload.operation in NOT_VERIFIED:
         return  # every answer was looked at
     if workload.downloads or workload.operation in STATES:  # which are loaded again
         check_download(job, runner)

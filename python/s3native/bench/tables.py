@@ -27,6 +27,8 @@ def show(report: Report, console: Console) -> None:
         for note in notes(shown):
             console.print(f"  {note}", highlight=False, markup=False)
         console.print()
+    for name, how in usage(report).items():
+        console.print(f"{name}: {how}", highlight=False, markup=False, style="dim")
 
 
 def make_console() -> Console:
@@ -43,6 +45,12 @@ def about(report: Report) -> str:
         f"load {machine['load_average']}; medians of {settings.repeat} rounds that alternate, "
         f"CPU of the client's process"
     )
+
+
+def usage(report: Report) -> dict[str, str]:
+    """Return a line for each client, by its name: how it was used."""
+    results = (result for measured in report.measured for result in measured.results)
+    return {name_of(result): result.how for result in results if result.how}
 
 
 def headings(shown: Table) -> list[str]:
@@ -138,6 +146,7 @@ def markdown(report: Report) -> str:
         lines.append(_line(["---", *("---:" for _ in names[1:])]))
         lines += [_line([name_of(each), *cells(shown, each)]) for each in rows(shown)]
         lines += ["", *(f"{note}  " for note in notes(shown)), ""]
+    lines += [*(f"- {name}: {how}" for name, how in usage(report).items()), ""]
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip("\n") + "\n"
 
 

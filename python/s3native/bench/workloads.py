@@ -8,6 +8,8 @@ from typing import Any
 
 MIB = 1 << 20
 PART_SIZE = 8 * MIB
+_MULTIPART = 2
+"""Requests that begin and complete a multipart upload."""
 SAMPLE = 110_000
 """Bytes of a small object: an image of ImageNet."""
 
@@ -85,10 +87,16 @@ class Workload:
             return -(-self.count // 1000)
         part_size = part_size or PART_SIZE
         if self.operation.startswith("train"):
-            parts = max(1, -(-self.stored_size // part_size))
+            parts = _parts(self.stored_size, part_size)
             return parts * self.stored_objects * int(self.options["epochs"])
-        each = max(1, -(-self.size // part_size))
-        return self.count * each
+        each = _parts(self.size, part_size)
+        return self.count * (each + _MULTIPART if self.uploads and each > 1 else each)
+
+    @property
+    def stored_requests(self) -> int:
+        """Requests that make one of the objects that have to be there before."""
+        parts = _parts(self.stored_size, PART_SIZE)
+        return parts + _MULTIPART if parts > 1 else 1
 
     def changed(self, **given: Any) -> Workload:
         """Return it with other sizes and counts, as far as it has them."""
@@ -104,6 +112,10 @@ class Workload:
         if self.object_size and "size" in wanted:
             wanted["object_size"] = max(self.object_size, wanted["size"])
         return replace(self, **wanted)
+
+
+def _parts(size: int, part_size: int) -> int:
+    return max(1, -(-size // part_size))
 
 
 def human(size: int) -> str:
@@ -316,7 +328,9 @@ PRESETS = {
         warmup=1,
     ),
     "training": Preset(
-        {name: {} for name in WORKLOADS if name.startswith(_TRAINING)}, repeat=3, warmup=0
+        {name: {} for name in WORKLOADS if name.startswith((*_TRAINING, "checkpoint-"))},
+        repeat=3,
+        warmup=0,
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -63,7 +64,13 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; exits with 0, 1 (something failed), 2 (wrong use) or 130 (Ctrl-C)."""
+    """Run the command line; exits with 0, 1 (something failed), 2 (wrong use) or 130 (Ctrl-C).
+
+    SIGTERM and SIGHUP end it as Ctrl-C does: what is half done is undone.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # and not ignored, as by nohup
+            signal.signal(number, signal.default_int_handler)
     # Listings make millions of tuples and no cycles.
     gc.set_threshold(200_000, 20, 20)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,9 +142,6 @@ def run_command(client: s3native.Client, names: tuple[str, ...], **options: Any)
     planned = suite.estimate(workloads, clients, settings)
     if not options["quiet"]:
         _announce(clients, planned, settings.duration_s, url)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # and not ignored, as by nohup
-            signal.signal(number, signal.default_int_handler)  # so that what was made is removed
     if url:
         where = place.at(url, client)
     else:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 import s3native
 from s3native.transfer.places import LocalPlace, Place, S3Place, parse_place
 from s3native.transfer.plan import Filter
 from s3native.transfer.run import Outcome, Runner
 from s3native.transfer.same import is_needed
-from s3native.transfer.tasks import Task
+from s3native.transfer.tasks import Refuse, Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -111,6 +112,12 @@ class PlaceType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             self.fail(f"{value} is no URL such as s3://bucket/key", param, ctx)
         return place
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Paths are completed by the shell."""
+        return [] if self._s3_only else [CompletionItem(incomplete, type="file")]
+
 
 PLACE = PlaceType()
 URL = PlaceType(s3_only=True)
@@ -162,32 +169,36 @@ def transfer(
 
     When all went well, `then` is done as well.
     """
-
-    def say(task: Task) -> None:
-        print(task)
-
+    runner = Runner(client, concurrency, on_done=print if verbose and not quiet else None)
+    outcome = runner.outcome
     with contextlib.ExitStack() as stack:
+        stack.callback(_say_failures, outcome)  # also when it ends early
         watch = None
         if not quiet and not dry_run and sys.stderr.isatty():
             watch = stack.enter_context(_display(client))
-        runner = Runner(
-            client, concurrency, on_done=say if verbose and not quiet else None, watch=watch
-        )
-        outcome = runner.outcome
         for part in (tasks(runner), then):
             if outcome.failures:
                 continue
             if dry_run:
-                for task in part:
-                    if is_needed(client, task):
-                        say(task)
+                _say(client, part, runner)
             else:
-                runner.run(part)
-    for failure in outcome.failures:
-        print(f"s3native: {failure}", file=sys.stderr)
+                runner.run(part, watch)
     if not quiet and not dry_run:
         _sum_up(outcome)
     raise click.exceptions.Exit(outcome.exit_code)
+
+
+def _say(client: s3native.Client, tasks: Iterable[Task], runner: Runner) -> None:
+    for task in tasks:
+        if isinstance(task, Refuse):
+            runner.fail(task.target, task.reason)
+        elif is_needed(client, task):
+            print(task)
+
+
+def _say_failures(outcome: Outcome) -> None:
+    for failure in outcome.failures:
+        print(f"s3native: {failure}", file=sys.stderr)
 
 
 def _sum_up(outcome: Outcome) -> None:
@@ -230,7 +241,8 @@ def _display(client: s3native.Client) -> Iterator[Callable[[Outcome], None]]:
         line = progress.add_task("transfer", total=None, files=0)
         yield lambda outcome: progress.update(
             line,
-            completed=moved() - before,
+            # What is under way is part of it; copies by the server move nothing through here.
+            completed=outcome.settled_size + max(moved() - before - outcome.size, 0),
             files=outcome.done,
             total=outcome.planned_size if outcome.all_planned else None,
         )

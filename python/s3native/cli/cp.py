@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +14,12 @@ import click
 
 import s3native
 from s3native.cli import common
-from s3native.transfer.listing import files_below, objects_meant
+from s3native.transfer.listing import Links, files_below, objects_meant
 from s3native.transfer.places import LocalPlace, Place, S3Place
 from s3native.transfer.plan import Entry, Filter, Step, as_files
 from s3native.transfer.run import Runner
 from s3native.transfer.same import Unless, is_current, is_there
-from s3native.transfer.tasks import Move, Refuse, Task, move
+from s3native.transfer.tasks import Move, Refuse, Task, move, move_below
 
 _PIECE = 8 << 20
 
@@ -61,10 +62,13 @@ def command(
         names,
         recursive=options.pop("recursive"),
         wildcards=not options.pop("no_glob"),
-        follow=not options.pop("no_follow_symlinks"),
+        links="none" if options.pop("no_follow_symlinks") else "follow",
     )
     if any(isinstance(place, LocalPlace) and place.is_stream for place in (*sources, target)):
-        _stream(client, sources, target, settings, no_clobber=no_clobber)
+        if update:
+            raise click.UsageError('"-" has no time: --update does not go with it')
+        dry_run = options["dry_run"]
+        _stream(client, sources, target, settings, no_clobber=no_clobber, dry_run=dry_run)
         return
     if all(isinstance(place, LocalPlace) for place in (*sources, target)):
         raise click.UsageError("one of the places must be an s3:// URL")
@@ -89,7 +93,7 @@ class _Plan:
         *,
         recursive: bool,
         wildcards: bool,
-        follow: bool,
+        links: Links,
     ) -> None:
         self._client = client
         self._target = target
@@ -97,19 +101,22 @@ class _Plan:
         self._names = names
         self._recursive = recursive
         self._wildcards = wildcards
-        self._follow = follow
+        self._links = links
 
     def tasks(self, sources: tuple[Place, ...], runner: Runner) -> Iterator[Move | Refuse]:
         """Yield them; what cannot be read is reported to the runner."""
         found = [each for source in sources for each in self._expand(source)]
         below = self._is_folder() or len(found) > 1
         for source in found:
-            if isinstance(source, S3Place):
-                yield from self._of_objects(source, below)
-            elif os.path.isdir(source.path):
-                yield from self._of_folder(source, runner)
-            else:
-                yield self._of_file(source, below)
+            try:
+                if isinstance(source, S3Place):
+                    yield from self._of_objects(source, below)
+                elif os.path.isdir(source.path):
+                    yield from self._of_folder(source, runner)
+                else:
+                    yield from self._of_file(source, below)
+            except (s3native.S3Error, OSError, ValueError) as error:
+                runner.fail(str(source), error)  # the others are copied
 
     def _expand(self, source: Place) -> list[Place]:
         """A local pattern that no shell has expanded."""
@@ -123,20 +130,25 @@ class _Plan:
             return self._target.is_folder
         return common.is_local_folder(self._target)
 
-    def _of_file(self, source: LocalPlace, below: bool) -> Move | Refuse:
+    def _of_file(self, source: LocalPlace, below: bool) -> Iterator[Move | Refuse]:
         try:
             status = os.stat(source.path)
         except OSError as error:
-            return Refuse(source.path, error.strerror or str(error))
-        return self._one(source, Entry(source.name, status.st_size, status.st_mtime), below)
+            yield Refuse(source.path, error.strerror or str(error))
+            return
+        if stat.S_ISREG(status.st_mode):
+            entry = Entry(source.name, status.st_size, status.st_mtime)
+            yield from self._one(source, entry, below)
+        else:
+            yield Refuse(source.path, 'neither a file nor a folder; "-" copies standard input')
 
     def _of_folder(self, source: LocalPlace, runner: Runner) -> Iterator[Move | Refuse]:
         if not self._recursive:
             yield Refuse(source.path, "a folder is copied with --recursive only")
             return
-        entries = files_below(source.path, runner.fail, follow_symlinks=self._follow)
+        entries = files_below(source.path, runner.fail, self._links)
         for found in self._names.of(entries):
-            yield self._of_entry(source, Entry(*found))
+            yield self._below(source, Entry(*found))
 
     def _of_objects(self, source: S3Place, below: bool) -> Iterator[Move | Refuse]:
         meant = objects_meant(
@@ -149,21 +161,22 @@ class _Plan:
                 if step.action == "refuse":
                     yield Refuse(root.below(step.entry.name).url, step.reason)
                 else:
-                    yield self._of_entry(root, step.entry)
+                    yield self._below(root, step.entry)
         elif source.is_folder:
             yield Refuse(source.url, "what is below a prefix is copied with --recursive only")
         else:
             info = self._client.head(source.url)
             entry = Entry(source.name, info.size, info._last_modified_ms / 1000)
-            yield self._one(source, entry, below)
+            yield from self._one(source, entry, below)
 
-    def _of_entry(self, root: Place, entry: Entry) -> Move:
+    def _below(self, root: Place, entry: Entry) -> Move | Refuse:
         """Of what lies below a folder or prefix, to below the target."""
-        return move(root.below(entry.name), self._target.below(entry.name), entry, self._settings)
+        return move_below(root, self._target, entry, self._settings)
 
-    def _one(self, source: Place, entry: Entry, below: bool) -> Move:
-        target = self._target.below(entry.name) if below else self._target
-        return move(source, target, entry, self._settings)
+    def _one(self, source: Place, entry: Entry, below: bool) -> Iterator[Move]:
+        if self._names(entry.name):
+            target = self._target.below(entry.name) if below else self._target
+            yield move(source, target, entry, self._settings)
 
 
 def _stream(
@@ -173,14 +186,21 @@ def _stream(
     settings: dict[str, Any],
     *,
     no_clobber: bool,
+    dry_run: bool,
 ) -> None:
     """From standard input, or to standard output."""
     (source,) = sources if len(sources) == 1 else (None,)
     if isinstance(source, LocalPlace) and isinstance(target, S3Place) and not target.is_folder:
+        if dry_run:
+            print(f"upload {source} -> {target}")
+            return
         mode = "xb" if no_clobber else "wb"
         with client.open(target.url, mode, **settings) as out:
             shutil.copyfileobj(sys.stdin.buffer, out, _PIECE)
     elif isinstance(source, S3Place) and isinstance(target, LocalPlace):
+        if dry_run:
+            print(f"download {source} -> {target}")
+            return
         write_to_stdout(client, source.url)
     else:
         raise click.UsageError('"-" goes with one s3:// URL of an object')

@@ -14,6 +14,9 @@ from s3native.cli import common
 from s3native.transfer.places import S3Place
 from s3native.transfer.plan import Filter
 
+_CLASS = len("INTELLIGENT_TIERING")
+"""Width of the column of storage classes."""
+
 
 @click.command("ls")
 @click.argument("place", required=False, metavar="[URL]", type=common.URL)
@@ -46,7 +49,7 @@ def command(
         if as_json:
             print(json.dumps(described(entry) if not isinstance(entry, str) else {"prefix": entry}))
         elif isinstance(entry, str):
-            print(f"{'':>19}  {'':>14}  {entry}" if long or human else entry)
+            print(f"{'':>{19 + 2 + 14 + 2 + _CLASS}}  {entry}" if long or human else entry)
         else:
             print(_line(entry, long=long or human, human=human))
 
@@ -82,7 +85,7 @@ def _line(info: s3native.ObjectInfo, *, long: bool, human: bool) -> str:
     if not long:
         return info.url
     size = common.human(info.size) if human else str(info.size)
-    return f"{_time(info.last_modified)}  {size:>14}  {info.url}"
+    return f"{_time(info.last_modified)}  {size:>14}  {info.storage_class:<{_CLASS}}  {info.url}"
 
 
 def _time(moment: datetime | None) -> str:

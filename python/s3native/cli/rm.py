@@ -43,7 +43,8 @@ def command(client: s3native.Client, urls: tuple[S3Place, ...], **options: Any) 
     if broad and not yes and not options["dry_run"]:
         if not sys.stdin.isatty():
             raise click.UsageError(f"removing all of {broad[0]} needs --yes")
-        click.confirm(f"Remove all of {', '.join(broad)}?", abort=True, err=True)
+        if not click.confirm(f"Remove all of {', '.join(broad)}?", err=True):
+            raise click.ClickException("nothing is removed")
 
     def tasks(runner: Runner) -> Iterator[Task]:
         for place in urls:
@@ -65,4 +66,6 @@ def _objects(
     if meant is not None:
         root, found = meant
         return (root.below(name).url for name, _, _ in names.of(found))
-    return None if place.is_folder else iter((place.url,))
+    if place.is_folder:
+        return None
+    return iter((place.url,) if names(place.name) else ())

@@ -10,12 +10,12 @@ import click
 
 import s3native
 from s3native.cli import common
-from s3native.transfer.listing import files_below, objects_below
+from s3native.transfer.listing import Links, at_least_one, files_below, objects_below
 from s3native.transfer.places import LocalPlace, Place, S3Place
 from s3native.transfer.plan import Comparison, Entry, Found, as_files, compare
 from s3native.transfer.run import Runner
 from s3native.transfer.same import Unless, is_same
-from s3native.transfer.tasks import Refuse, Remove, Task, move
+from s3native.transfer.tasks import Refuse, Remove, Task, move_below
 
 
 @click.command("sync")
@@ -33,7 +33,7 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
 
     Folders and prefixes are meant as a whole, with or without "/" at their end. With --delete what
     only the target has is removed, but nothing that --include and --exclude leave out, and nothing
-    at all when something failed. Times are compared by the second.
+    at all when something failed, or nothing is at the source. Times are compared by the second.
 
     \b
     s3native sync data/ s3://bucket/data/
@@ -43,7 +43,7 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
     settings = common.stored_settings(options)
     names = common.filter_from(options)
     delete = options.pop("delete")
-    follow = not options.pop("no_follow_symlinks")
+    links: Links = "none" if options.pop("no_follow_symlinks") else "follow"
     by_size, by_checksum = options.pop("size_only"), options.pop("checksum")
     if by_size and by_checksum:
         raise click.UsageError("--size-only and --checksum exclude each other")
@@ -55,16 +55,23 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
 
     removals: list[Task] = []
 
-    def entries(place: Place, runner: Runner) -> Iterator[Found]:
-        if isinstance(place, S3Place):
-            return names.of(objects_below(client, place))
-        if not os.path.exists(place.path):
+    def of_source(runner: Runner) -> Iterator[Found]:
+        if isinstance(source, S3Place):
+            found = objects_below(client, source)
+            return at_least_one(found, source) if delete else found
+        return files_below(source.path, runner.fail, links)
+
+    def of_target(runner: Runner) -> Iterator[Found]:
+        if isinstance(target, S3Place):
+            return objects_below(client, target)
+        if not os.path.exists(target.path):
             return iter(())
-        return names.of(files_below(place.path, runner.fail, follow_symlinks=follow))
+        return files_below(target.path, runner.fail, "files" if links == "follow" else "none")
 
     def tasks(runner: Runner) -> Iterator[Task]:
         comparison: Comparison = "size" if by_size else "checksum" if by_checksum else "mtime"
-        steps = compare(entries(source, runner), entries(target, runner), comparison, delete=delete)
+        sides = names.of(of_source(runner)), names.of(of_target(runner))
+        steps = compare(*sides, comparison, delete=delete)
         if isinstance(target, LocalPlace):
             steps = as_files(steps)
         for step in steps:
@@ -74,9 +81,11 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
                 assert isinstance(source, S3Place)  # paths are never refused
                 yield Refuse(source.below(step.entry.name).url, step.reason)
             else:
-                name = step.entry.name
-                task = move(source.below(name), target.below(name), step.entry, settings)
-                yield Unless(task, is_same) if step.action == "check" else task
+                task = move_below(source, target, step.entry, settings)
+                if step.action == "check" and not isinstance(task, Refuse):
+                    yield Unless(task, is_same)
+                else:
+                    yield task
 
     common.transfer(client, tasks, then=removals, **options)
 

@@ -7,9 +7,27 @@ import itertools
 import os
 import secrets
 import threading
+from functools import lru_cache
 
 _process = secrets.token_hex(6)
 _numbers = itertools.count()
+
+
+def link_on_the_way(folder: str, name: str) -> str:
+    """Return the path of the first folder between `folder` and `name` that is a symbolic link.
+
+    Nothing if none is. What was found is kept: a transfer asks for each of its files.
+    """
+    return _link_at_or_above(folder, name.rpartition("/")[0])
+
+
+@lru_cache(maxsize=10_000)
+def _link_at_or_above(root: str, folder: str) -> str:
+    if not folder:
+        return ""
+    path = os.path.join(root, folder)
+    above = _link_at_or_above(root, folder.rpartition("/")[0])
+    return above or (path if os.path.islink(path) else "")
 
 
 class PartialFile:

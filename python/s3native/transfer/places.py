@@ -17,6 +17,9 @@ class S3Place:
     bucket: str
     key: str
 
+    def __str__(self) -> str:
+        return self.url
+
     @property
     def url(self) -> str:
         """As the user would write it."""
@@ -56,6 +59,9 @@ class LocalPlace:
     """A path; "-" is standard input or output."""
 
     path: str
+
+    def __str__(self) -> str:
+        return self.path
 
     @property
     def is_stream(self) -> bool:

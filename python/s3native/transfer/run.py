@@ -24,6 +24,7 @@ class Outcome:
 
     done: int = 0
     size: int = 0
+    settled_size: int = 0  # of the tasks that have ended, whatever became of them
     seconds: float = 0.0
     planned_size: int = 0  # of the tasks known so far
     all_planned: bool = False
@@ -48,12 +49,10 @@ class Runner:
         concurrency: int,
         *,
         on_done: Callable[[Task], None] | None = None,
-        watch: Callable[[Outcome], None] | None = None,
     ) -> None:
         self._client = client
         self._concurrency = concurrency
         self._on_done = on_done
-        self._watch = watch
         self._lock = threading.Lock()  # guards the outcome
         self._planning = threading.Lock()  # guards the iterator
         self._ahead: deque[Task] = deque()
@@ -62,11 +61,12 @@ class Runner:
         self.outcome = Outcome()
 
     def fail(self, what: str, why: object) -> None:
-        """Note a failure; from any thread."""
-        self.outcome.failures.append(f"{what}: {why}")
+        """Note a failure; from any thread. Of what an interrupt ended there is nothing to say."""
+        if not self._stopping:
+            self.outcome.failures.append(f"{what}: {why}")
 
-    def run(self, tasks: Iterable[Task]) -> Outcome:
-        """Do them all."""
+    def run(self, tasks: Iterable[Task], watch: Callable[[Outcome], None] | None = None) -> Outcome:
+        """Do them all, and show to `watch` how it goes, ten times a second."""
         begun = time.monotonic()
         source = iter(tasks)
         self.outcome.all_planned = False
@@ -88,8 +88,8 @@ class Runner:
                 waited_for += 1
             while waited_for > 0:
                 waited_for -= ended.acquire(timeout=0.1)
-                if self._watch is not None:
-                    self._watch(self.outcome)
+                if watch is not None:
+                    watch(self.outcome)
         except BaseException:
             self._stop(ended, waited_for)
             raise
@@ -130,10 +130,10 @@ class Runner:
         try:
             did = task.run(self._client)
         except Exception as error:
-            if not self._stopping:
-                self.fail(str(task), error)
-            return
+            self.fail(str(task), error)
+            did = False
         with self._lock:
+            self.outcome.settled_size += task.size
             if not did:
                 return
             self.outcome.done += task.count

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
-import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -13,10 +12,10 @@ from typing import Any, Protocol
 from s3native import _core
 from s3native.client import Client
 from s3native.errors import IntegrityError
-from s3native.transfer.files import PartialFile
+from s3native.transfer.files import PartialFile, link_on_the_way
 from s3native.transfer.places import LocalPlace, Place, S3Place
 from s3native.transfer.plan import Entry
-from s3native.transfer.threads import map_in_threads
+from s3native.transfer.threads import Budget, map_in_threads
 
 SMALL = 1 << 20
 """Bytes up to which a file is moved at once."""
@@ -24,7 +23,8 @@ SMALL = 1 << 20
 _UPLOAD_PIECE = 32 << 20
 _DOWNLOAD_PIECE = 8 << 20
 _PIECES_AT_ONCE = 6
-_large_downloads = threading.BoundedSemaphore(4)
+_memory = Budget(256 << 20)
+"""Of all that is larger than SMALL, however many files are moved at once."""
 
 
 class Task(Protocol):
@@ -71,8 +71,9 @@ class Upload:
                 self._check(before, file.fileno())
                 client.put(self.url, data, **settings)
                 return True
-            with client.open(self.url, "wb", **settings) as out:
-                buffer = memoryview(bytearray(min(_UPLOAD_PIECE, before.st_size)))
+            piece = min(_UPLOAD_PIECE, before.st_size)
+            with _memory.take(piece), client.open(self.url, "wb", **settings) as out:
+                buffer = memoryview(bytearray(piece))
                 while size := file.readinto(buffer):
                     out.write(buffer[:size])
                 self._check(before, file.fileno())  # before the object appears
@@ -104,7 +105,7 @@ class Download:
             if self.size <= SMALL:
                 file.write(memoryview(client.get(self.url)))
             else:
-                with _large_downloads:
+                with _memory.take(min(self.size, _PIECES_AT_ONCE * _DOWNLOAD_PIECE)):
                     self._in_pieces(client, file)
             file.commit(self.mtime_s)
         except BaseException:
@@ -162,6 +163,19 @@ def move(source: Place, target: Place, entry: Entry, settings: dict[str, Any]) -
     return Download(source.url, target.path, entry.size, entry.mtime_s)
 
 
+def move_below(
+    source: Place, target: Place, entry: Entry, settings: dict[str, Any]
+) -> Move | Refuse:
+    """Return the task that makes what lies below the target of what lies below the source.
+
+    Links that lead out of a local target are not followed.
+    """
+    found = source.below(entry.name)
+    if isinstance(target, LocalPlace) and (link := link_on_the_way(target.path, entry.name)):
+        return Refuse(str(found), f"it would be written to where the link {link} leads")
+    return move(found, target.below(entry.name), entry, settings)
+
+
 @dataclass(frozen=True)
 class Remove:
     """An object, or a file, is to be no more."""
@@ -215,11 +229,11 @@ class Refuse:
     count: int = 1
 
     def __str__(self) -> str:
-        return f"transfer {self.target}"
+        return self.target
 
     def run(self, client: Client) -> bool:
         """Say why."""
-        raise ValueError(f"{self.target}: {self.reason}")
+        raise ValueError(self.reason)
 
 
 def checksum_text(crc64nvme: int) -> str:
