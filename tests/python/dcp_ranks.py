@@ -6,6 +6,8 @@ import json
 import logging
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import s3native
@@ -46,20 +48,48 @@ class FailingWriter(S3StorageWriter):
         return super().write_data(plan, planner)
 
 
+class FailingAtTheEnd(S3StorageWriter):
+    """Fails where the checkpoint should appear, which the first rank does."""
+
+    def finish(self, metadata: Any, results: Any) -> None:
+        """Raise."""
+        raise OSError("the end fails")
+
+
+class FailingReader(S3StorageReader):
+    """Fails on one rank."""
+
+    def read_data(self, plan: Any, planner: Any) -> Any:
+        """Raise there."""
+        if dist.get_rank() == 1:
+            raise OSError("rank 1 fails")
+        return super().read_data(plan, planner)
+
+
+def told_by(call: Callable[[], Any], rank: int) -> str:
+    """What a call that fails on a rank raises on this one."""
+    try:
+        call()
+    except CheckpointException as error:
+        return str(error.failures[rank][0])
+    return ""
+
+
 def main(rank: int, ranks: int, store: str, url: str) -> None:
     """Save, load, fail, load; and tell."""
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
     mesh = init_device_mesh("cpu", (ranks,))
-    told: dict[str, Any] = {"same": [], "failed": "", "resharded": False}
+    told: dict[str, Any] = {"same": [], "failed": [], "resharded": False}
 
     dcp.save(state(mesh, 1), storage_writer=S3StorageWriter(None, f"{url}/saved"))
     if is_loaded(f"{url}/saved", mesh, None, 1):
         told["same"].append("saved")
 
-    try:
-        dcp.save(state(mesh, 2), storage_writer=FailingWriter(None, f"{url}/saved"))
-    except CheckpointException as error:
-        told["failed"] = str(error.failures[2][0])
+    for writer, failing in ((FailingWriter, 2), (FailingAtTheEnd, 0)):
+        save = partial(dcp.save, storage_writer=writer(None, f"{url}/saved"))
+        told["failed"].append(told_by(partial(save, state(mesh, 2)), failing))
+    load = partial(dcp.load, storage_reader=FailingReader(None, f"{url}/saved"))
+    told["failed"].append(told_by(partial(load, state(mesh, 0)), 1))
     if is_loaded(f"{url}/saved", mesh, None, 1):
         told["same"].append("after a failure")
 
@@ -73,7 +103,13 @@ def main(rank: int, ranks: int, store: str, url: str) -> None:
         told["resharded"] = is_loaded(f"{url}/saved", DeviceMesh("cpu", [0, 1]), two, 1)
     received = s3native.stats()["bytes_received"] - before
     told["received of the rows"] = received if rank < 2 else None
+    if rank < 2:
+        of_two = state(DeviceMesh("cpu", [0, 1]), 4)
+        writer_of_two = S3StorageWriter(None, f"{url}/of-two")
+        dcp.save(of_two, storage_writer=writer_of_two, process_group=two)
     dist.barrier()
+    if is_loaded(f"{url}/of-two", mesh, None, 4):
+        told["same"].append("by more ranks")
     print(json.dumps(told))
     dist.destroy_process_group()
 

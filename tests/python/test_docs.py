@@ -19,7 +19,7 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 ELSEWHERE = {"tensorflow.md", "tensorflow-pipelines.md"}  # tests/tensorflow/test_docs_tensorflow.py
 FRAMEWORKS = {  # what pages are about
     "pytorch.md": ["torch"],
-    "checkpoints.md": ["torch", "accelerate", "transformers"],
+    "checkpoints.md": ["torch", "accelerate", "lightning", "transformers"],
     "from-s3torchconnector.md": ["torch"],
 }
 WITHOUT_PYTHON = {"building.md", "command.md"}  # pages for the shell

@@ -79,6 +79,15 @@ def test_errors_are_the_exception_that_can_be_caught(checkpoint: S3Checkpoint, b
         checkpoint.writer(f"s3://{bucket}")
 
 
+def test_torch_does_not_hide_what_went_wrong(checkpoint: S3Checkpoint) -> None:
+    """It ends its archive in spite of an error, and then fails with one of its own."""
+    url = "s3://there-is-no-such-bucket/a"
+    with pytest.raises(s3native.NotFoundError), checkpoint.writer(url) as writer:
+        torch.save(STATE, writer)
+    with pytest.raises(RuntimeError, match="of a program"), checkpoint.writer(url) as writer:
+        raise RuntimeError("of a program")
+
+
 def test_checkpoints_are_pickled(checkpoint: S3Checkpoint, bucket: str) -> None:
     with checkpoint.writer(f"s3://{bucket}/a") as writer:
         torch.save(STATE, writer)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from s3native.torch.dcp import (
 )
 from s3native.torch.dcp import load as loading
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+from torch.distributed.checkpoint.planner import LoadItemType, LoadPlan
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:torch.distributed is disabled"),
@@ -151,6 +154,32 @@ def test_a_part_of_the_state(bucket: str) -> None:
     dcp.load(into, storage_reader=S3StorageReader(None, f"s3://{bucket}/c"))
     assert torch.equal(into["model"]["parameter"], torch.ones(100_000))
     assert s3native.stats()["bytes_received"] - before < 600_000
+
+
+class Repeating(DefaultLoadPlanner):
+    """Wants tensors several times, and their rows in parts that overlap, in no order."""
+
+    def create_local_plan(self) -> LoadPlan:
+        items = super().create_local_plan().items
+        parts = []
+        for item in items:
+            if item.type != LoadItemType.TENSOR or not item.lengths or item.lengths[0] < 5:
+                continue
+            rows, *rest = item.lengths
+            for first, last in ((rows // 2, rows), (0, rows * 2 // 3), (rows // 3, rows // 3 + 1)):
+                from_ = torch.Size([first, *item.storage_offsets[1:]])
+                size = torch.Size([last - first, *rest])
+                parts.append(replace(item, storage_offsets=from_, dest_offsets=from_, lengths=size))
+        return LoadPlan([*parts[::-1], *items, *items[::2]])
+
+
+@pytest.mark.parametrize("how", ["dcp_optimized", "sequential"])
+def test_a_plan_may_repeat_itself(bucket: str, how: str) -> None:
+    save(f"s3://{bucket}/c")
+    into = blank()
+    reader = S3StorageReader(None, f"s3://{bucket}/c", CONFIG, getattr(S3ReaderConstructor, how)())
+    dcp.load(into, storage_reader=reader, planner=Repeating())
+    assert_same(into, state())
 
 
 @pytest.mark.parametrize(
@@ -314,8 +343,21 @@ def test_files(bucket: str, server: MinioServer) -> None:
 def test_checkpoint_ids() -> None:
     for kind in (S3FileSystem, S3StorageReader, S3StorageWriter):
         assert kind.validate_checkpoint_id("s3://bucket/key")
-        assert not kind.validate_checkpoint_id("s3://bucket")
+        assert kind.validate_checkpoint_id("s3://bucket")
+        assert kind.validate_checkpoint_id(Path("anything"))
         assert not kind.validate_checkpoint_id("/local/path")
+        assert not kind.validate_checkpoint_id("s3://")
+
+
+def test_a_checkpoint_that_is_all_of_a_bucket(bucket: str) -> None:
+    save(f"s3://{bucket}")
+    assert sorted(keys(bucket)) == [".metadata", "__0_0.distcp"]
+    assert_same(load(f"s3://{bucket}"), state())
+
+
+def test_a_file_that_cannot_be_deleted(caplog: pytest.LogCaptureFixture) -> None:
+    S3FileSystem(s3client_config=CONFIG).rm_file("s3://there-is-no-such-bucket/key")
+    assert "s3://there-is-no-such-bucket/key was not deleted" in caplog.text
 
 
 # ---- several processes ----
@@ -324,7 +366,7 @@ RANKS = Path(__file__).with_name("dcp_ranks.py")
 
 
 def test_ranks(bucket: str, tmp_path: Path) -> None:
-    """What four ranks save, two of them and one load; all hear of the failure of one."""
+    """What four ranks save, two of them and one load, and the other way; all hear of a failure."""
     environment = os.environ | {"TORCH_CPP_LOG_LEVEL": "ERROR", "OMP_NUM_THREADS": "1"}
     ranks = [
         subprocess.Popen(
@@ -340,8 +382,8 @@ def test_ranks(bucket: str, tmp_path: Path) -> None:
     assert [rank.returncode for rank in ranks] == [0] * 4, "\n".join(err for _, err in told)
     said = [json.loads(out.splitlines()[-1]) for out, _ in told]
     for rank, each in enumerate(said):
-        assert each["same"] == ["saved", "after a failure", "asynchronous"]
-        assert each["failed"] == "rank 2 fails"
+        assert each["same"] == ["saved", "after a failure", "asynchronous", "by more ranks"]
+        assert each["failed"] == ["rank 2 fails", "the end fails", "rank 1 fails"]
         assert each["resharded"] == (rank < 2)
         rows = each["received of the rows"]
         assert rows is None or rows < 0.6 * 4_000_000

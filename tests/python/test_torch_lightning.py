@@ -17,7 +17,7 @@ needs("lightning")
 needs("pytorch_lightning")
 
 import torch
-from s3native.torch import S3ClientConfig
+from s3native.torch import S3ClientConfig, checkpoint
 from s3native.torch.lightning import S3LightningCheckpoint
 
 PACKAGES = ["lightning.pytorch", "pytorch_lightning"]
@@ -33,14 +33,32 @@ def plugin(server: MinioServer, environment: dict[str, str]) -> Any:
 
 def test_checkpoints_come_back(plugin: Any, bucket: str) -> None:
     url = f"s3://{bucket}/a.ckpt"
-    checkpoint = {"state_dict": {"weight": torch.rand(2000, 1000)}, "epoch": 3}
-    plugin.save_checkpoint(checkpoint, url)
-    assert_same(plugin.load_checkpoint(url), checkpoint)
-    assert_same(plugin.load_checkpoint(url, map_location="cpu", weights_only=True), checkpoint)
+    saved = {"state_dict": {"weight": torch.rand(2000, 1000)}, "epoch": 3}
+    plugin.save_checkpoint(saved, url)
+    assert_same(plugin.load_checkpoint(url), saved)
+    assert_same(plugin.load_checkpoint(url, map_location="cpu", weights_only=True), saved)
     plugin.remove_checkpoint(url)
     with pytest.raises(s3native.NotFoundError):
         plugin.load_checkpoint(url)
     plugin.teardown()
+
+
+def test_tensors_are_loaded_at_once_where_they_are_all(
+    plugin: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, fetched = f"s3://{bucket}/a.ckpt", []
+    plugin.save_checkpoint({"state_dict": {"weight": torch.rand(2000, 1000)}}, url)
+    fetch = checkpoint.fetch_storages
+    monkeypatch.setattr(
+        checkpoint, "fetch_storages", lambda *a: (fetched.append(a[1]), fetch(*a))[1]
+    )
+    plugin.load_checkpoint(url)
+    plugin.load_checkpoint(url, weights_only=True)
+    assert fetched == [url] * 2
+    plugin.load_checkpoint(url, weights_only=False)
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    plugin.load_checkpoint(url)
+    assert fetched == [url] * 2
 
 
 def test_paths_that_are_none(plugin: Any) -> None:

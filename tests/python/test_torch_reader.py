@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from s3native.testing import MinioServer
 needs("torch")
 
 from s3native.torch import S3ClientConfig, S3MapDataset, S3Reader, S3ReaderConstructor
+from s3native.torch.dcp import S3FileSystem
 
 DATA = bytes(range(256)) * 4096
 KINDS = {
@@ -173,6 +175,73 @@ def test_a_constructor_of_ones_own(
     *made, part = dataset[0]
     assert made == [bucket, "a", len(DATA), DATA]
     assert b"".join(part) == DATA[5:10]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_constructor_that_delegates(
+    server: MinioServer, client: s3native.Client, bucket: str, kind: Any
+) -> None:
+    client.put(f"s3://{bucket}/a b/+ü", DATA)
+    client.put(f"s3://{bucket}/b", b"other")
+    asked: list[str] = []
+
+    def constructor(bucket: str, key: str, get_object_info: Any, get_stream: Any) -> Any:
+        asked.append(key)
+        return kind(bucket, key, get_object_info, get_stream)
+
+    place = {"region": server.region, "endpoint": server.endpoint}
+    for given in (constructor, partial(kind)):
+        dataset = S3MapDataset.from_prefix(f"s3://{bucket}/a", **place, reader_constructor=given)
+        assert dataset[0].key == "a b/+ü"
+        assert dataset[0].read() == DATA
+    assert asked == ["a b/+ü"] * 2
+
+    def of_another(bucket: str, **given: Any) -> Any:
+        return kind(bucket, **given | {"key": "b"})
+
+    dataset = S3MapDataset.from_prefix(f"s3://{bucket}/a", **place, reader_constructor=of_another)
+    assert dataset[0].read() == b"other"
+    files = S3FileSystem(**place, reader_constructor=constructor)
+    with files.create_stream(f"s3://{bucket}/b", "rb") as stream:
+        assert stream.read() == b"other"
+    with pytest.raises(TypeError, match="get_stream"):
+        kind(bucket, "b", lambda: None, lambda start, end: iter(()))
+
+
+class Asked:
+    """Bytes of objects that were received, and requests for them, since it was made."""
+
+    def __init__(self, client: s3native.Client) -> None:
+        self._client = client
+        self._before = client.stats()
+
+    def __call__(self, name: str) -> int:
+        return int(self._client.stats()[name] - self._before[name])
+
+
+def test_range_based_asks_for_what_is_read(client: s3native.Client, bucket: str) -> None:
+    url = f"s3://{bucket}/large"
+    client.put(url, DATA * 8)  # 8 MiB
+    info = client.head(url)
+
+    def received(kind: Any, reads: list[tuple[int, int]]) -> int:
+        asked = Asked(client)
+        with kind.open(client, url, info) as reader:
+            for start, size in reads:
+                reader.seek(start)
+                assert reader.read(size) == (DATA * 2)[start % len(DATA) :][:size]
+        return asked("bytes_received")
+
+    few, on_and_on = (
+        [(3_000_000, 400_000), (5_000_000, 300_000)],
+        [(start, 100_000) for start in range(0, 1_000_000, 100_000)],
+    )
+    exact, default = (S3ReaderConstructor.range_based(*size) for size in ([0], []))
+    for kind in (exact, default):
+        assert 700_000 <= received(kind, few) < 710_000
+        assert 1_000_000 <= received(kind, on_and_on) < 1_020_000
+    assert received(exact, [(1_000_000, 10)]) < 1000
+    assert 16_384 <= received(default, [(1_000_000, 10), (1_000_010, 10)]) < 17_000
 
 
 def test_settings_have_the_known_defaults() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import operator
+import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -150,20 +152,27 @@ def test_other_numbers_of_workers_go_on(where: dict[str, Any], before: int, afte
     assert Counter(read) == Counter(KEYS)
 
 
-def test_other_numbers_of_ranks_go_on(where: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("even", "hands"), [(None, [23, 22]), ("drop", [22] * 2), ("pad", [23] * 2)]
+)
+def test_other_numbers_of_ranks_go_on(where: dict[str, Any], even: Any, hands: list[int]) -> None:
     read, states = [], []
     for rank in range(3):
-        ours = dataset(where, shuffle=True)
+        ours = dataset(where, shuffle=True, even_shards=even)
         ours._rank, ours._world_size = rank, 3
         samples = iter(ours)
         read += [next(samples) for _ in range(4 + rank)]
         states.append(ours.state_dict())
-    for rank in range(2):
-        ours = dataset(where, shuffle=True)
+    assert len(read) == 15
+    for rank, count in enumerate(hands):
+        ours = dataset(where, shuffle=True, even_shards=even)
         ours._rank, ours._world_size = rank, 2
         ours.load_state_dict(merge_states(states))
-        read += list(ours)
-    assert Counter(read) == Counter(KEYS)
+        left = list(ours)
+        assert len(left) == count
+        read += left
+    assert len(set(read)) == (COUNT - 1 if even == "drop" else COUNT)
+    assert len(read) - len(set(read)) == (1 if even == "pad" else 0)
 
 
 def test_the_epoch_is_that_of_the_state(where: dict[str, Any]) -> None:
@@ -214,41 +223,54 @@ def test_samples_that_are_skipped_are_read(where: dict[str, Any]) -> None:
 
 
 TRAINS = """
-import json, os, signal, sys
-from s3native.torch import S3IterableDataset
+import json, os, sys, time
+from s3native.torch import S3IterableDataset, merge_states
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-_, url, region, endpoint, folder, dies_after = sys.argv
+_, url, region, endpoint, path, workers = sys.argv
 key = __import__("operator").attrgetter("key")
 dataset = S3IterableDataset.from_prefix(
     url, region=region, endpoint=endpoint, transform=key, enable_sharding=True, shuffle=True
 )
-loader = StatefulDataLoader(dataset, batch_size=4, num_workers=2, collate_fn=list)
-path = os.path.join(folder, "state.json")
+loader = StatefulDataLoader(dataset, batch_size=4, num_workers=int(workers), collate_fn=list)
+seen = []
 if os.path.exists(path):
     with open(path) as file:
-        loader.load_state_dict(json.load(file)["loader"])
-for number, batch in enumerate(loader):
+        saved = json.load(file)
+    seen = saved["seen"]
+    if saved["workers"] == workers:
+        loader.load_state_dict(saved["loader"])
+    else:
+        dataset.load_state_dict(merge_states(saved["loader"]))
+for batch in loader:
     # Trained and saved in one step, as a checkpoint does it.
+    seen += batch
     with open(path + ".new", "w") as file:
-        json.dump({"loader": loader.state_dict(), "batch": batch}, file)
-    with open(os.path.join(folder, "seen"), "a") as seen:
-        seen.write("".join(f"{key}\\n" for key in batch))
+        json.dump({"loader": loader.state_dict(), "workers": workers, "seen": seen}, file)
     os.replace(path + ".new", path)
-    if number == int(dies_after):
-        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.02)
 """
 
 
 def test_training_that_is_killed_sees_each_sample_once(
     where: dict[str, Any], tmp_path: Path
 ) -> None:
-    script = tmp_path / "trains.py"
+    """SIGKILL at any time of an epoch, and then other numbers of workers or not."""
+    script, saved = tmp_path / "trains.py", tmp_path / "state.json"
     script.write_text(TRAINS)
-    command = [*[sys.executable, str(script), where["s3_uri"]], where["region"], where["endpoint"]]
-    for dies_after, code in ((3, -signal.SIGKILL), (5, -signal.SIGKILL), (1000, 0)):
-        done = subprocess.run(
-            [*command, str(tmp_path), str(dies_after)], capture_output=True, text=True, timeout=100
-        )
-        assert done.returncode == code, done.stderr
-    assert Counter((tmp_path / "seen").read_text().split()) == Counter(KEYS)
+    place = [where["s3_uri"], where["region"], where["endpoint"]]
+    for workers in (2, 2, 3, 1):
+        before = saved.stat().st_mtime_ns if saved.exists() else 0
+        command = [sys.executable, str(script), *place, str(saved), str(workers)]
+        process = subprocess.Popen(command)  # no pipes, which workers keep open for a while
+        if workers != 1:
+            deadline = time.monotonic() + 60
+            while not saved.exists() or saved.stat().st_mtime_ns == before:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            time.sleep(random.uniform(0, 0.1))
+            process.kill()
+        assert process.wait(timeout=100) == (0 if workers == 1 else -signal.SIGKILL)
+    seen = json.loads(saved.read_text())["seen"]
+    assert Counter(seen) == Counter(KEYS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from itertools import islice
 from typing import Any
@@ -48,26 +49,73 @@ def test_ranks_come_first_and_then_their_workers() -> None:
     assert list(dealt(range(12), Progress(share=Share(1, 2, 2, 3)))) == [5, 11]
 
 
-RUNS = st.lists(st.tuples(PARTIES, PARTIES, st.integers(0, 10**6)), min_size=1, max_size=4)
+EVEN = st.sampled_from(["pad", "drop", None])
+ORDERS = st.builds(Order, st.sampled_from([False, True, 1, 7]), st.integers(0, 3), EVEN)
+INTERRUPTED = st.sampled_from(["before it begins", "together", "anywhere", "at the end"])
 
 
-@given(COUNTS, RUNS)
-def test_whatever_the_runs_each_is_read_once(count: int, runs: list[tuple[int, int, int]]) -> None:
-    """Runs with any ranks and workers, each interrupted anywhere, the last one not."""
+def run_through(order: Order, count: int, epoch: int, draw: Any) -> tuple[list[int], int]:
+    """Read an epoch in runs of any ranks and workers, each interrupted anywhere, the last not.
+
+    Returns what was read, and how many times it could have been padded; checks that ranks are even.
+    """
     read: list[int] = []
-    state = Progress()
-    for number, (ranks, workers, interrupted) in enumerate(runs):
-        parts = []
-        for share in shares(ranks, workers):
-            mine = state.for_share(share)
-            left = list(dealt(range(count), mine))
-            is_last = number == len(runs) - 1
-            now = len(left) if is_last else (interrupted * (1 + share.rank + share.worker)) % 7
-            read += left[:now]
-            parts.append(at(mine, mine.taken + len(left[:now])))
+    state, pads = Progress(epoch), 0
+    for interrupted in [*draw(st.lists(INTERRUPTED, max_size=3)), "not"]:
+        ranks, workers = draw(PARTIES), draw(PARTIES)
+        parts, chance = [], random.Random(draw(st.integers()))
+        hands = [list(order.left(range(count), state.for_share(s))) for s in shares(ranks, workers)]
+        of_ranks = [sum(map(len, hands[r * workers : (r + 1) * workers])) for r in range(ranks)]
+        assert order.even_shards is None or len(set(of_ranks)) == 1
+        for share, hand in zip(shares(ranks, workers), hands, strict=True):
+            few = chance.randint(0, len(hand)) if interrupted == "anywhere" else len(hand) // 2
+            now = {"not": len(hand), "at the end": len(hand), "before it begins": 0}
+            part = at(state.for_share(share), now.get(interrupted, few))
+            again = Progress.from_dict(part.to_dict()).for_share(share)  # it may go on alone
+            assert list(order.left(range(count), again)) == hand[part.taken :]
+            read += hand[: part.taken]
+            parts.append(part)
+        pads += ranks - 1
         told = json.loads(json.dumps([part.to_dict() for part in parts]))
         state = merged([Progress.from_dict(part) for part in told])
-    assert Counter(read) == Counter(range(count))
+    return read, pads if order.even_shards == "pad" else 0
+
+
+@given(COUNTS, ORDERS, st.integers(0, 2), st.data())
+def test_whatever_the_runs_each_is_read_once(
+    count: int, order: Order, epoch: int, data: st.DataObject
+) -> None:
+    read, pads = run_through(order, count, epoch, data.draw)
+    told = Counter(read)
+    if order.even_shards == "drop":  # fewer than there are ranks, at most, in the last run
+        assert set(told) <= set(range(count))
+        assert set(told.values()) <= {1}
+        assert count - len(told) < 5
+    else:
+        assert set(told) == set(range(count))
+        assert len(read) - count <= pads
+
+
+@pytest.mark.parametrize(("even", "left"), [("drop", [[1, 3], [2, 4]]), ("pad", [[1, 3], [2, 4]])])
+def test_what_is_left_is_dealt_evenly(even: Any, left: list[list[int]]) -> None:
+    state = at(Progress(), 1)
+    order = Order(even_shards=even)
+    shares_ = [state.for_share(share) for share in shares(2, 1)]
+    assert [list(order.left(range(5), each)) for each in shares_] == left
+
+
+def test_what_was_dropped_is_read_by_others() -> None:
+    parts = [at(Progress(share=share), 1) for share in shares(2, 1)]
+    order = Order(even_shards="drop")
+    assert [list(order.left(range(5), part)) for part in parts] == [[2], [3]]
+    assert list(order.left(range(5), merged(parts))) == [2, 3, 4]
+
+
+def test_what_was_read_as_padding_is_read() -> None:
+    parts = [at(Progress(share=Share(0, 2)), 0), at(Progress(share=Share(1, 2)), 2)]
+    order = Order(even_shards="pad")
+    assert [list(order.left(range(3), part)) for part in parts] == [[0, 2], []]  # it had 1, 0
+    assert list(order.left(range(3), merged(parts))) == [2]
 
 
 @given(COUNTS, PARTIES, PARTIES, st.integers(0, 50))
@@ -156,16 +204,17 @@ def test_a_window_does_not_wait_for_all() -> None:
     assert taken == 15
 
 
-@given(COUNTS, PARTIES, st.sampled_from([False, True, 7]), st.sampled_from(["pad", "drop", None]))
+@given(COUNTS, PARTIES, st.sampled_from([False, True, 7]), EVEN)
 def test_an_order_is_shuffled_and_then_made_even(
     count: int, ranks: int, shuffle: int, even: Any
 ) -> None:
     order = Order(shuffle, 3, even)
-    sequence = list(order.of(range(count), 5, ranks))
+    hands = [list(order.left(range(count), Progress(5, share=s))) for s in shares(ranks, 1)]
     expected = list(range(count))
     if shuffle:
         expected = list(shuffled(expected, None if shuffle is True else shuffle, 3, 5))
-    assert sequence == list(evened(expected, ranks, even))
+    expected = list(evened(expected, ranks, even))
+    assert hands == [expected[rank::ranks] for rank in range(ranks)]
 
 
 def test_orders_that_make_no_sense() -> None:

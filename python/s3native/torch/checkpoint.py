@@ -39,13 +39,8 @@ def save(obj: Any, url: str, *, client: Client | None = None, **options: Any) ->
     Raises:
         ValueError: not the URL of an object. S3Error: as `s3native.Client.put`.
     """
-    with (client or s3native.default_client()).open(url, "wb") as writer:
-        try:
-            torch.save(obj, writer, **options)
-        except RuntimeError as error:  # of torch, which ends its archive in spite of an error
-            if isinstance(error.__context__, (s3native.S3Error, KeyboardInterrupt)):
-                raise error.__context__ from None
-            raise
+    with writer_of(client or s3native.default_client(), url) as writer:
+        torch.save(obj, writer, **options)
 
 
 def load(
@@ -122,6 +117,18 @@ class S3Writer(ObjectWriter):
     what was there before stays.
     """
 
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        super().__exit__(kind, *exception)
+        # torch ends its archive in spite of an error, and hides it behind one of its own.
+        hidden = exception[0].__context__ if kind is RuntimeError else None
+        if isinstance(hidden, (s3native.S3Error, KeyboardInterrupt)):
+            raise hidden from None
+
+
+def writer_of(client: Client, url: str) -> S3Writer:
+    """Return a file to write an object; raises ValueError for what is no URL of one."""
+    return S3Writer(client, url, "wb", put_settings({}), BUFFER_SIZE)
+
 
 class S3Checkpoint:
     """Reads and writes checkpoints.
@@ -153,5 +160,4 @@ class S3Checkpoint:
         Raises:
             ValueError: not the URL of an object. S3Error: S3 refuses what is written or its end.
         """
-        client = client_for(self.region, self.endpoint, self._config)
-        return S3Writer(client, s3_uri, "wb", put_settings({}), BUFFER_SIZE)
+        return writer_of(client_for(self.region, self.endpoint, self._config), s3_uri)

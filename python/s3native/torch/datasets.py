@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import torch.distributed
 import torch.utils.data
@@ -13,8 +14,8 @@ import torch.utils.data
 from s3native.listing import ListingOptions, Object, Prefix, Urls
 from s3native.torch.config import S3ClientConfig, client_for
 from s3native.torch.reader import ReaderConstructor, ReaderKind, S3ReaderConstructor
-from s3native.torch.samples import OnError, Output, Samples, identity
-from s3native.torch.shards import Even, Order, Progress, Share, at, dealt, merged
+from s3native.torch.samples import SKIPPED, OnError, Output, Samples, identity
+from s3native.torch.shards import Even, Order, Progress, Share, at, merged
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -22,21 +23,19 @@ if TYPE_CHECKING:
     from s3native import Client
 
 
-class SampleOptions(TypedDict, total=False):
-    """What samples are."""
-
-    output: Output
-    concurrency: int
-    on_error: OnError
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class DatasetOptions(SampleOptions, total=False):
+class DatasetOptions(TypedDict, total=False):
     """Keyword arguments of `S3Dataset`."""
 
     endpoint: str | None
     transform: Callable[[Any], Any]
     s3client_config: S3ClientConfig | None
     reader_constructor: ReaderConstructor | ReaderKind | None
+    output: Output
+    concurrency: int
+    on_error: OnError
 
 
 class IterableOptions(DatasetOptions, total=False):
@@ -56,6 +55,34 @@ class IterablePrefixOptions(IterableOptions, ListingOptions, total=False):
     """Keyword arguments of `S3IterableDataset.from_prefix`."""
 
 
+def _naming(options: Any, *takers: Callable[..., Any]) -> Callable[[_Function], _Function]:
+    """Have `help` and `inspect` name the ``**options`` of a function, which it passes on as given.
+
+    Args:
+        options: the TypedDict that names them for type checkers.
+        takers: have their defaults.
+    """
+    taken = [inspect.signature(taker).parameters.items() for taker in takers]
+    defaults = {name: each.default for parameters in taken for name, each in parameters}
+
+    def name_them(function: _Function) -> _Function:
+        signature = inspect.signature(function)
+        *own, _options = signature.parameters.values()
+        named = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults[name],
+                annotation=getattr(kind, "__forward_arg__", kind),
+            )
+            for name, kind in options.__annotations__.items()
+        ]
+        function.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined]
+        return function
+
+    return name_them
+
+
 class S3Dataset:
     """What both have in common: where the objects are, and what samples are.
 
@@ -73,7 +100,8 @@ class S3Dataset:
         concurrency: objects under way at once in each worker, as far as its memory limit allows;
             default 32.
         on_error: "raise" (default); "skip"; or a function of the exception and the object's URL
-            whose result is the sample. It meets what fetching and `transform` raise.
+            whose result is the sample. It meets what fetching and `transform` raise; readers
+            raise where they are read, which is in `transform`.
 
     Raises:
         ValueError: an argument that makes no sense. S3Error: while objects are listed or read.
@@ -105,6 +133,7 @@ class S3Dataset:
         )
 
     @classmethod
+    @_naming(PrefixOptions, __init__, Prefix)
     def from_prefix(
         cls, s3_uri: str, *, region: str | None = None, **options: Unpack[PrefixOptions]
     ) -> Self:
@@ -126,6 +155,7 @@ class S3Dataset:
         return cls(region, Prefix.taking(s3_uri, rest), **rest)
 
     @classmethod
+    @_naming(DatasetOptions, __init__)
     def from_objects(
         cls,
         object_uris: str | Iterable[str],
@@ -153,9 +183,10 @@ class S3Dataset:
 class S3MapDataset(S3Dataset, torch.utils.data.Dataset[Any]):
     """Objects by their number, listed when the first is asked for.
 
-    A DataLoader's batch is fetched by one call, its objects beside each other; on_error="skip"
-    leaves samples out of batches, and raises where one is asked for alone. Arguments are those of
-    `S3Dataset`.
+    A DataLoader's batch is fetched by one call, its objects beside each other, unless a subclass
+    has a `__getitem__` of its own: then that is called for each. on_error="skip" leaves samples out
+    of batches; where nothing would be left, or a sample is asked for alone, what went wrong is
+    raised. Arguments are those of `S3Dataset`.
     """
 
     _objects: Sequence[Object] | None = None
@@ -176,9 +207,25 @@ class S3MapDataset(S3Dataset, torch.utils.data.Dataset[Any]):
         return next(samples.of(self._client(), [self._listed[index]]))
 
     def __getitems__(self, indexes: Sequence[int]) -> list[Any]:
-        """Return the samples of a batch; those that are skipped are missing."""
-        listed = self._listed
-        return list(self._samples.of(self._client(), [listed[index] for index in indexes]))
+        """Return the samples of a batch; those that are skipped are missing.
+
+        Raises the last error if all are: no batch can be made of nothing.
+        """
+        if type(self).__getitem__ is not S3MapDataset.__getitem__:
+            return [self[index] for index in indexes]
+        samples, listed = self._samples, self._listed
+        last: list[Exception] = []
+
+        def skip(error: Exception, _url: str) -> Any:
+            last[:] = [error]
+            return SKIPPED
+
+        if samples.on_error == "skip":
+            samples = replace(samples, on_error=skip)
+        batch = list(samples.of(self._client(), [listed[index] for index in indexes]))
+        if last and not batch:
+            raise last[0]
+        return batch
 
 
 class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
@@ -195,7 +242,8 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
             Default: in order.
         seed: of the order; default 0.
         even_shards: "drop" the last objects of the order, or "pad" it with its first ones, so that
-            all processes have as many. Default None: they may differ by one.
+            all processes have as many; where another number of processes goes on, of what is left.
+            Default None: they may differ by one.
 
     Other arguments, and what is raised, are those of `S3Dataset`.
     """
@@ -210,10 +258,12 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
         enable_sharding: bool = False,
         reader_constructor: ReaderConstructor | ReaderKind | None = None,
         *,
+        output: Output = "reader",
+        concurrency: int = 32,
+        on_error: OnError = "raise",
         shuffle: bool | int = False,
         seed: int = 0,
         even_shards: Even = None,
-        **options: Unpack[SampleOptions],
     ) -> None:
         super().__init__(
             region,
@@ -222,7 +272,9 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
             transform,
             s3client_config,
             reader_constructor,
-            **options,
+            output=output,
+            concurrency=concurrency,
+            on_error=on_error,
         )
         self._enable_sharding = enable_sharding
         self._order = Order(shuffle, seed, even_shards)
@@ -235,25 +287,29 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
             self._rank = torch.distributed.get_rank()
             self._world_size = torch.distributed.get_world_size()
 
-    if TYPE_CHECKING:  # those of `S3Dataset`, with more keyword arguments
+    @classmethod
+    @_naming(IterablePrefixOptions, __init__, Prefix)
+    def from_prefix(
+        cls,
+        s3_uri: str,
+        *,
+        region: str | None = None,
+        **options: Unpack[IterablePrefixOptions],
+    ) -> Self:
+        """As `S3Dataset.from_prefix`, with the options of this class."""
+        return super().from_prefix(s3_uri, region=region, **options)  # type: ignore[misc]
 
-        @classmethod
-        def from_prefix(
-            cls,
-            s3_uri: str,
-            *,
-            region: str | None = None,
-            **options: Unpack[IterablePrefixOptions],
-        ) -> Self: ...
-
-        @classmethod
-        def from_objects(
-            cls,
-            object_uris: str | Iterable[str],
-            *,
-            region: str | None = None,
-            **options: Unpack[IterableOptions],
-        ) -> Self: ...
+    @classmethod
+    @_naming(IterableOptions, __init__)
+    def from_objects(
+        cls,
+        object_uris: str | Iterable[str],
+        *,
+        region: str | None = None,
+        **options: Unpack[IterableOptions],
+    ) -> Self:
+        """As `S3Dataset.from_objects`, with the options of this class."""
+        return super().from_objects(object_uris, region=region, **options)  # type: ignore[misc]
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next, from 0 on: each has its own order. Reaches workers, too."""
@@ -295,8 +351,7 @@ class S3IterableDataset(S3Dataset, torch.utils.data.IterableDataset[Any]):
         def took() -> None:
             self._progress = at(begun, next(taken))
 
-        sequence = self._order.of(self._get_objects(client), epoch, share.ranks)
-        return self._samples.of(client, dealt(sequence, begun), took)
+        return self._samples.of(client, self._order.left(self._get_objects(client), begun), took)
 
     def _share(self) -> Share:
         if not self._enable_sharding:

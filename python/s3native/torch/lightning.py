@@ -5,12 +5,13 @@ For `lightning` and `pytorch_lightning`, whichever is installed.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from s3native.torch.checkpoint import save
+from s3native.torch.checkpoint import load, save
 from s3native.torch.config import S3ClientConfig, client_for
 
 if TYPE_CHECKING:
@@ -33,14 +34,20 @@ def _checkpoint_io() -> tuple[type, ...]:
 
 
 def _loads_weights_only() -> bool | None:
-    """What Lightning means where it does not say: before 2.6 no, since then what PyTorch means."""
+    """What Lightning means where it does not say: before 2.6 no, since then what PyTorch means.
+
+    None has PyTorch decide: it is older, or the environment has a say.
+    """
     for package in _PACKAGES:
         try:
             version = import_module(package).__version__
         except ModuleNotFoundError:
             continue
-        return None if [int(part) for part in version.split(".")[:2]] >= [2, 6] else False
-    return None
+        if [int(part) for part in version.split(".")[:2]] < [2, 6]:
+            return False
+        break
+    is_told = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" in os.environ
+    return True if torch.__version__ >= (2, 6) and not is_told else None
 
 
 class S3LightningCheckpoint(*_checkpoint_io()):  # type: ignore[misc]
@@ -76,7 +83,7 @@ class S3LightningCheckpoint(*_checkpoint_io()):  # type: ignore[misc]
     def load_checkpoint(
         self, path: str, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Load a checkpoint.
+        """Load a checkpoint; with weights_only as `s3native.torch.load`, its tensors at once.
 
         Args:
             map_location: where tensors go, as for `torch.load`.
@@ -88,8 +95,12 @@ class S3LightningCheckpoint(*_checkpoint_io()):  # type: ignore[misc]
         """
         if weights_only is None:
             weights_only = _loads_weights_only()
+        loaded: dict[str, Any]
+        if weights_only:
+            loaded = load(_checked(path), map_location=map_location, client=self._client)
+            return loaded
         with self._client.open(_checked(path)) as reader:
-            loaded: dict[str, Any] = torch.load(reader, map_location, weights_only=weights_only)
+            loaded = torch.load(reader, map_location, weights_only=weights_only)
         return loaded
 
     def remove_checkpoint(self, path: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s3native.client import split_url
-from s3native.file import BUFFER_SIZE, ObjectReader
+from s3native.file import BUFFER_SIZE, RANDOM_BUFFER_SIZE, ObjectReader
 
 if TYPE_CHECKING:
     from s3native import Client, ObjectInfo
@@ -92,11 +92,29 @@ def _held_at(url: str, data: bytes, position: int) -> HeldReader:
 
 @dataclass(frozen=True)
 class ReaderKind:
-    """A way to read, as `S3ReaderConstructor` makes them."""
+    """A way to read, as `S3ReaderConstructor` makes them.
+
+    Args:
+        buffer_size: bytes of one request for smaller reads, of which nothing is read ahead; None:
+            read ahead as reads continue each other.
+    """
 
     name: str
     buffer_size: int | None = None
     max_gap_size: float = _DEFAULT_MAX_GAP
+
+    def __call__(
+        self, bucket: str, key: str, get_object_info: Any, get_stream: Any
+    ) -> StreamReader:
+        """Return a reader, for a constructor of your own that passes on what it was given.
+
+        Raises:
+            TypeError: get_stream is not what a dataset or `S3FileSystem` gave.
+        """
+        if not isinstance(get_stream, _Streams):
+            raise TypeError("get_stream must be the one that reader constructors are called with")
+        url = f"s3://{bucket}/{key}"
+        return self.open(get_stream.client, url, get_stream.info if url == get_stream.url else None)
 
     @property
     def reads_whole(self) -> bool:
@@ -121,16 +139,18 @@ class S3ReaderConstructor:
 
     @staticmethod
     def range_based(buffer_size: int | None = None) -> ReaderKind:
-        """For parts of large objects: nothing is asked for that is not read.
+        """For parts of large objects: nothing is read ahead.
 
         Args:
-            buffer_size: bytes of one request for smaller reads; 0 for none. The default is to find
-                out from how the object is read.
+            buffer_size: bytes of one request for smaller reads; default 16 KiB. With 0 nothing is
+                asked for that is not read; with more, fewer requests read small pieces in order.
 
         Raises:
             ValueError: it is negative.
         """
-        if buffer_size is not None and buffer_size < 0:
+        if buffer_size is None:
+            buffer_size = RANDOM_BUFFER_SIZE
+        if buffer_size < 0:
             raise ValueError(f"buffer_size must not be negative, is {buffer_size}")
         return ReaderKind("range_based", buffer_size)
 
@@ -139,7 +159,9 @@ class S3ReaderConstructor:
         """For `s3native.torch.dcp`, which asks for all that a plan needs at once.
 
         Args:
-            max_gap_size: ranges at most so many bytes apart share a request; 32 MiB.
+            max_gap_size: ranges at most so many bytes apart share a request; 32 MiB, as in
+                s3torchconnector. More than 256 KiB are taken as 256 KiB: across wider gaps two
+                requests beside each other cost less.
 
         Raises:
             ValueError: it is negative.
@@ -171,18 +193,25 @@ def open_reader(
     if isinstance(constructor, ReaderKind):
         return constructor.open(client, url, info)
     bucket, key = split_url(url)
-    return constructor(
-        bucket=bucket,
-        key=key,
-        get_object_info=lambda: info or client.head(url),
-        get_stream=lambda start=0, end=None: _stream(client, url, start, end),
-    )
+    streams = _Streams(client, url, info)
+    return constructor(bucket=bucket, key=key, get_object_info=streams.get_info, get_stream=streams)
 
 
-def _stream(client: Client, url: str, start: int | None, end: int | None) -> Iterator[bytes]:
-    left = sys.maxsize if end is None else end - (start or 0)
-    with client.open(url, access="sequential") as file:
-        file.seek(start or 0)
-        while piece := file.read(min(left, _STREAM_PIECE)):
-            yield piece
-            left -= len(piece)
+@dataclass(frozen=True)
+class _Streams:
+    """The ``get_stream`` of an object; it knows what the ways to read need."""
+
+    client: Client
+    url: str
+    info: ObjectInfo | Listed | None
+
+    def __call__(self, start: int | None = None, end: int | None = None) -> Iterator[bytes]:
+        left = sys.maxsize if end is None else end - (start or 0)
+        with self.client.open(self.url, access="sequential") as file:
+            file.seek(start or 0)
+            while piece := file.read(min(left, _STREAM_PIECE)):
+                yield piece
+                left -= len(piece)
+
+    def get_info(self) -> ObjectInfo | Listed:
+        return self.info or self.client.head(self.url)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from s3native import Client, NotFoundError, RangeError
+from s3native import Client, RangeError
 from s3native.listing import Object, url_of
 from s3native.torch.reader import HeldReader, ReaderConstructor, ReaderKind, open_reader
 
@@ -20,7 +20,8 @@ OnError = Literal["raise", "skip"] | Callable[[Exception, str], Any]
 OUTPUTS = ("reader", "buffer", "bytes", "tensor")
 WHOLE = 8 << 20
 """Bytes up to which objects are fetched before anybody reads them: those of one part."""
-_SKIPPED = object()
+SKIPPED = object()
+"""What an ``on_error`` function returns for no sample."""
 
 
 def identity(sample: Any) -> Any:
@@ -41,7 +42,7 @@ class Samples:
             `torch.uint8` tensor over the memory that was received into.
         concurrency: objects under way at once, as memory allows.
         on_error: "raise", "skip", or a function of the exception and the URL whose result is the
-            sample. Meets what fetching or `transform` raised.
+            sample. Meets what fetching or `transform` raised; readers fetch when they are read.
     """
 
     transform: Callable[[Any], Any]
@@ -68,7 +69,7 @@ class Samples:
         for url, load in self._loads(client, objects):
             sample = self._sample(url, load)
             took()
-            if sample is not _SKIPPED:
+            if sample is not SKIPPED:
                 yield sample
             del sample, load  # the next object may need their memory
 
@@ -78,7 +79,7 @@ class Samples:
         except Exception as error:
             if self.on_error == "raise":
                 raise
-            return _SKIPPED if self.on_error == "skip" else self.on_error(error, url)
+            return SKIPPED if self.on_error == "skip" else self.on_error(error, url)
 
     def _loads(
         self, client: Client, objects: Iterable[Object]
@@ -128,10 +129,8 @@ class Samples:
     def _held(self, client: Client, item: Any) -> Any:
         if isinstance(item.error, RangeError):  # an empty object has no first byte
             return HeldReader(item.url, b"")
-        if isinstance(item.error, NotFoundError):
-            return self._opened(client, item.url)  # it is missing when somebody reads it
-        if item.error is not None:
-            raise item.error
+        if item.error is not None:  # it comes again where the reader is read, and can be caught
+            return self._opened(client, item.url)
         if item.info is not None and item.info.size > len(item.data):
             return self._opened(client, item.info)
         return HeldReader(item.url, bytes(item.data))

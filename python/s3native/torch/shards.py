@@ -3,7 +3,8 @@
 An epoch is a sequence of objects, the same everywhere. It is shuffled, then made divisible by the
 number of ranks where that is wanted, then dealt out one by one: to ranks, and by each rank to its
 workers. What a run has read is therefore told by one number for each worker of each rank, together
-a `Stage`. A later run with other ranks and workers deals out what is left after it, and so on.
+a `Stage`. A later run with other ranks and workers makes what is left after it divisible by their
+number, deals that out, and so on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any, Literal, TypeVar
 
 Item = TypeVar("Item")
@@ -133,17 +134,28 @@ def merged(parts: Sequence[Progress]) -> Progress:
     return Progress(first.epoch, (*first.stages, Stage(tuple(of_ranks))))
 
 
-def dealt(sequence: Iterable[Item], progress: Progress) -> Iterator[Item]:
-    """Yield what is left for a share of an epoch's sequence."""
-    left = iter(sequence)
+def dealt(sequence: Iterable[Item], progress: Progress, even: Even = None) -> Iterator[Item]:
+    """Yield what is left for a share of an epoch's sequence, in which all ranks have as many."""
+    left = sequence
     for stage in progress.stages:
-        left = _unread(left, stage)
+        left = _unread(left, stage, even)
+    if even is not None:
+        left = evened(list(left), progress.share.ranks, even)
     mine = (item for place, item in enumerate(left) if progress.share.has(place))
     return islice(mine, progress.taken, None)
 
 
-def _unread(sequence: Iterator[Item], stage: Stage) -> Iterator[Item]:
-    return (item for place, item in enumerate(sequence) if not stage.has_read(place))
+def _unread(sequence: Iterable[Item], stage: Stage, even: Even) -> Iterable[Item]:
+    """What nobody has read; that includes what was dropped."""
+    if even != "pad":
+        return (item for place, item in enumerate(sequence) if not stage.has_read(place))
+    whole = list(sequence)
+    places = len(evened(whole, len(stage.taken), even))  # where an item is again, it may be read
+    return [
+        item
+        for place, item in enumerate(whole)
+        if not any(map(stage.has_read, range(place, places, len(whole))))
+    ]
 
 
 def shuffled(sequence: Iterable[Item], window: int | None, seed: int, epoch: int) -> Iterator[Item]:
@@ -176,10 +188,7 @@ def evened(sequence: Sequence[Item], ranks: int, how: Even) -> Sequence[Item]:
         return sequence
     if how == "drop":
         return sequence[: len(sequence) - rest]
-    whole = list(sequence)
-    while len(whole) % ranks:
-        whole += sequence[: ranks - len(whole) % ranks]
-    return whole
+    return list(islice(cycle(sequence), len(sequence) + ranks - rest))
 
 
 @dataclass(frozen=True)
@@ -196,12 +205,12 @@ class Order:
         if self.even_shards not in ("pad", "drop", None):
             raise ValueError(f"even_shards must be 'pad', 'drop' or None: {self.even_shards!r}")
 
-    def of(self, listed: Iterable[Item], epoch: int, ranks: int) -> Iterable[Item]:
-        """Return an epoch's sequence of what is listed."""
+    def left(self, listed: Iterable[Item], progress: Progress) -> Iterator[Item]:
+        """Yield what is left of an epoch for a share, of what is listed."""
         if self.shuffle:
             window = None if self.shuffle is True else self.shuffle
-            listed = shuffled(listed, window, self.seed, epoch)
-        return evened(list(listed), ranks, self.even_shards) if self.even_shards else listed
+            listed = shuffled(listed, window, self.seed, progress.epoch)
+        return dealt(listed, progress, self.even_shards)
 
 
 def at(progress: Progress, taken: int) -> Progress:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import pathlib
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from torch.distributed.checkpoint.filesystem import FileSystemBase
 
-from s3native import Client, NotFoundError
-from s3native.client import put_settings, split_url
-from s3native.file import BUFFER_SIZE
-from s3native.torch.checkpoint import S3Writer
+from s3native import Client, NotFoundError, S3Error
+from s3native.client import split_url
+from s3native.torch.checkpoint import writer_of
 from s3native.torch.config import S3ClientConfig, client_for
 from s3native.torch.reader import ReaderConstructor, ReaderKind, S3ReaderConstructor, open_reader
 
 Path = str | os.PathLike[str]
+
+_logger = logging.getLogger(__name__)
 
 
 class S3FileSystem(FileSystemBase):
@@ -50,7 +53,7 @@ class S3FileSystem(FileSystemBase):
         """
         url = os.fspath(path)
         if mode == "wb":
-            with S3Writer(self.client, url, "wb", put_settings({}), BUFFER_SIZE) as writer:
+            with writer_of(self.client, url) as writer:
                 yield writer
         elif mode == "rb":
             with open_reader(self._reader_constructor, self.client, url, None) as reader:
@@ -83,8 +86,11 @@ class S3FileSystem(FileSystemBase):
         return True
 
     def rm_file(self, path: Path) -> None:
-        """Delete the object."""
-        self.client.delete(os.fspath(path))
+        """Delete the object; an S3Error is logged and not raised, as s3torchconnector does it."""
+        try:
+            self.client.delete(os.fspath(path))
+        except S3Error:
+            _logger.exception("%s was not deleted", os.fspath(path))
 
     def ls(self, path: Path) -> list[str]:
         """Return the URLs of all objects below that one."""
@@ -93,8 +99,14 @@ class S3FileSystem(FileSystemBase):
 
     @classmethod
     def validate_checkpoint_id(cls, checkpoint_id: Path) -> bool:
-        """Whether that is the URL of a place below which there can be a checkpoint."""
+        """Whether that is the URL of a place below which there can be a checkpoint, or a Path.
+
+        A Path is said to be one because s3torchconnector says so.
+        """
+        if isinstance(checkpoint_id, pathlib.Path):
+            return True
         try:
-            return bool(split_url(os.fspath(checkpoint_id))[1])
+            split_url(os.fspath(checkpoint_id))
         except ValueError:
             return False
+        return True
