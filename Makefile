@@ -58,6 +58,7 @@ python-tests: $(stamps)/package $(stamps)/frameworks server
 	$(python) -m pytest $(PYTEST_ARGS)
 
 tensorflow-tests: $(stamps)/package $(stamps)/tensorflow-$(TENSORFLOW) server
+	@PYTHON=$(python) tools/system_packages.sh browser
 	$(call say,tests with TensorFlow $(TENSORFLOW))
 	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(wheels)/*.whl
 	$(tensorflow_python) -m pytest tests/tensorflow $(PYTEST_ARGS)

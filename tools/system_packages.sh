@@ -29,6 +29,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
     fuzzer) links_fuzzer || echo clang libclang-rt-dev ;;
     openssl-headers) has_header openssl/ssl.h || echo libssl-dev ;;
     nginx) PATH=$PATH:/usr/sbin:/sbin command -v nginx >/dev/null || echo nginx-light ;;
+    browser) command -v chromium google-chrome >/dev/null || echo chromium ;;
     *) echo "error: $0 does not know the need '$1'" >&2; exit 2 ;;
   esac
 }

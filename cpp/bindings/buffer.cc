@@ -3,7 +3,7 @@
 #include <string>
 
 #include "gil.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 
 namespace s3native::python {
 namespace {

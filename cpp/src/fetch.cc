@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "checksum_text.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 
 namespace s3native {
 

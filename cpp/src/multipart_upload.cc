@@ -8,7 +8,7 @@
 
 #include "checksum_text.h"
 #include "md5.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 
 namespace s3native {
 namespace {

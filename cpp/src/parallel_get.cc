@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "checksum_text.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 
 namespace s3native {
 namespace {

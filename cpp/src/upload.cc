@@ -7,7 +7,7 @@
 #include "header_values.h"
 #include "multipart_upload.h"
 #include "part_plan.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 #include "wait.h"
 
 namespace s3native {

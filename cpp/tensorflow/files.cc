@@ -22,17 +22,17 @@ void OpenReadable(const Owner*, const char* path, Owner* file, TfStatus* status)
 }
 
 int64_t Read(const Owner* file, uint64_t offset, size_t size, char* buffer, TfStatus* status) {
-  const Result<uint64_t> got =
-      Readable(file).Read(offset, {reinterpret_cast<std::byte*>(buffer), size});
+  const Result<ReadableFile::Filled> got =
+      Readable(file).Fill(offset, {reinterpret_cast<std::byte*>(buffer), size});
   if (!got.ok()) {
     Set(status, got.error());
     return -1;
   }
-  if (got.value() < size)
+  if (got.value().ended)
     Set(status, Code::kOutOfRange, "the object ends before the last byte asked for");
   else
     Set(status, Code::kOk);
-  return static_cast<int64_t>(got.value());
+  return static_cast<int64_t>(got.value().size);
 }
 
 void CloseReadable(Owner* file) { delete static_cast<ReadableFile*>(file->object); }
@@ -70,6 +70,8 @@ int64_t Tell(const Owner* file, TfStatus* status) {
 }
 
 void Flush(const Owner* file, TfStatus* status) { Set(status, Writable(file).Flush()); }
+
+void Sync(const Owner* file, TfStatus* status) { Set(status, Writable(file).Sync()); }
 
 void Close(const Owner* file, TfStatus* status) { Set(status, Writable(file).Close()); }
 
@@ -116,8 +118,7 @@ void AddOpeners(FilesystemOps* ops) {
 RandomAccessFileOps MakeRandomAccessFileOps() { return {&CloseReadable, &Read}; }
 
 WritableFileOps MakeWritableFileOps() {
-  // Logs are synchronised where others are flushed.
-  return {&CloseWritable, &Write, &Tell, &Flush, &Flush, &Close};
+  return {&CloseWritable, &Write, &Tell, &Flush, &Sync, &Close};
 }
 
 MemoryRegionOps MakeMemoryRegionOps() { return {&CloseRegion, &RegionData, &RegionLength}; }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "log_name.h"
 #include "s3native/tensorflow.h"
 
 namespace s3native::tensorflow {
@@ -195,6 +196,13 @@ Status GrowingFile::Flush() {
   waiting_ = true;
   Waiting::Get().Add(shared_from_this(), next_publication_);
   return Ok();
+}
+
+Status GrowingFile::Sync() {
+  if (IsLog(url_)) return Flush();
+  std::lock_guard lock(mutex_);
+  if (error_) return *error_;
+  return writer_ ? Publish() : Ok();
 }
 
 Status GrowingFile::PublishFlushed() {

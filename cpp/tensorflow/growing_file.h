@@ -33,6 +33,8 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
   Status Write(ConstBytes data);
   // Publishes it now, or soon.
   Status Flush();
+  // Publishes it now; a log, which TensorFlow synchronises where others are flushed, as Flush.
+  Status Sync();
   // Publishes it if it was flushed and still waits for that.
   Status PublishFlushed();
   // Publishes all of it; may be called again, and written to again.

@@ -9,7 +9,7 @@
 
 #include "checksum_text.h"
 #include "parallel_get.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 #include "support/parallel_get_fixture.h"
 
 namespace s3native {

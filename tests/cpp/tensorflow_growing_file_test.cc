@@ -117,6 +117,22 @@ TEST_P(GrowingFileTest, ManyFlushesComeTogether) {
   EXPECT_EQ(store_->count("GetObject"), 0);
 }
 
+TEST_P(GrowingFileTest, WhatIsSynchronisedIsThereAtOnceUnlessItIsALog) {
+  for (const char* name : {"object", "events.out.tfevents.1700000000.host"}) {
+    file_ = GrowingFile::Create(client_, Url(name));
+    const int before = Sent();
+    for (int i = 0; i < 3; ++i) {
+      Write(10 * i, 10 * i + 10);
+      Flush();
+      ASSERT_TRUE(file_->Sync().ok());
+      ASSERT_TRUE(file_->Sync().ok());
+    }
+    EXPECT_EQ(Sent() - before, std::string_view(name) == "object" ? 3 : 1);
+    Close();
+  }
+  ExpectVisible(30);
+}
+
 TEST_P(GrowingFileTest, WhatWaitsIsPublishedForWhoAsks) {
   Write(0, 10);
   Flush();

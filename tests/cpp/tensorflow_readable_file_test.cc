@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "readable_file.h"
+#include "s3native/checksums.h"
 #include "support/store_conformance.h"
 #include "support/stream_fixture.h"
 
@@ -14,6 +15,8 @@ namespace s3native::tensorflow {
 namespace {
 
 constexpr uint64_t kSize = 3'000'000;
+constexpr size_t kRecordBuffer = 127 << 20;  // what TFRecordDataset asks for
+constexpr size_t kPiece = 4 << 20;           // what it gets
 
 const std::string& Pattern() {
   static const std::string pattern = PatternBytes(kSize);
@@ -36,10 +39,20 @@ class ReadableFileTest : public StreamTest, public testing::WithParamInterface<B
   }
   std::string Read(uint64_t start, size_t size) {
     std::string text(size, '\0');
-    const auto got = file_->Read(start, {reinterpret_cast<std::byte*>(text.data()), size});
+    const auto got = file_->Fill(start, {reinterpret_cast<std::byte*>(text.data()), size});
     EXPECT_TRUE(got.ok()) << got.error().message;
-    text.resize(got.ok() ? got.value() : 0);
+    text.resize(got.ok() ? got.value().size : 0);
+    EXPECT_EQ(got.ok() && got.value().ended, text.size() < size);
     return text;
+  }
+  // Through TFRecordDataset's buffer: new memory, of which little is used.
+  std::string ReadForRecords(uint64_t start, bool* ended) {
+    const std::unique_ptr<std::byte[]> buffer(new std::byte[kRecordBuffer]);
+    const auto got = file_->Fill(start, {buffer.get(), kRecordBuffer});
+    EXPECT_TRUE(got.ok()) << got.error().message;
+    if (!got.ok()) return "";
+    *ended = got.value().ended;
+    return {reinterpret_cast<const char*>(buffer.get()), static_cast<size_t>(got.value().size)};
   }
   void ExpectRead(uint64_t start, size_t size) {
     EXPECT_TRUE(Read(start, size) == Pattern().substr(std::min(start, kSize), size))
@@ -67,6 +80,48 @@ TEST_P(ReadableFileTest, OpeningSendsNothingAndTinyReadsShareRequests) {
     ExpectRead(start + 12, 18);
   }
   EXPECT_LE(store_->calls().size(), 8u);
+}
+
+// As TensorFlow writes it, of `size` bytes with the checksums.
+std::string Record(size_t size) {
+  const uint64_t length = size - 16;
+  std::string text(reinterpret_cast<const char*>(&length), 8);
+  const uint32_t crc = Crc32c(text.data(), 8);
+  const uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+  text.append(reinterpret_cast<const char*>(&masked), 4);
+  return text + std::string(size - 12, 'x');  // nobody looks at the content's here
+}
+
+TEST_P(ReadableFileTest, ReadersOfRecordsGetPieces) {
+  const std::string records = Record(500'000) + Record(2 * kPiece) + Record(100);
+  for (const size_t begin : {size_t{0}, size_t{500'000}}) {  // also where an iterator is restored
+    Open("records", records);
+    std::string all = records.substr(0, begin);
+    bool ended = false;
+    while (!ended) {
+      const std::string piece = ReadForRecords(all.size(), &ended);
+      EXPECT_EQ(piece.size(), std::min(kPiece, records.size() - all.size()));
+      all += piece;
+    }
+    EXPECT_TRUE(all == records);
+  }
+}
+
+TEST_P(ReadableFileTest, WhoeverElseAsksForAsMuchGetsAll) {
+  const std::string records = Record(500'000) + Record(2 * kPiece);
+  bool ended = false;
+  Open("records", records);
+  EXPECT_TRUE(ReadForRecords(499'999, &ended) == records.substr(499'999));  // not where one begins
+  EXPECT_TRUE(ReadForRecords(500'000, &ended) == records.substr(500'000));  // as it was used first
+  for (const std::string& content : {Pattern(), std::string(5, 'x'), std::string()}) {
+    Open("object", content);
+    EXPECT_TRUE(ReadForRecords(0, &ended) == content);
+    EXPECT_TRUE(ended);
+  }
+  if (GetParam() != Backend::kMemory) return;
+  Open("whole", Record(kRecordBuffer));  // a file that is read as a whole
+  EXPECT_EQ(ReadForRecords(0, &ended).size(), kRecordBuffer);
+  EXPECT_FALSE(ended);
 }
 
 TEST_P(ReadableFileTest, TheEndIsTheEnd) {
@@ -101,7 +156,7 @@ TEST_P(ReadableFileTest, WhatWasOpenedIsReadOrNothing) {
   ExpectRead(0, 10);
   Add("object", Pattern().substr(1));
   std::byte byte{};
-  const auto got = file_->Read(kSize - 10, {&byte, 1});
+  const auto got = file_->Fill(kSize - 10, {&byte, 1});
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().code, ErrorCode::kPreconditionFailed);
 }
@@ -120,7 +175,7 @@ TEST_P(ReadableFileTest, WhatIsMissingIsMissingWhenItIsRead) {
   auto opened = ReadableFile::Open(client_, Url("missing"));
   ASSERT_TRUE(opened.ok());
   std::byte byte{};
-  const auto got = opened.value()->Read(0, {&byte, 1});
+  const auto got = opened.value()->Fill(0, {&byte, 1});
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().code, ErrorCode::kNotFound);
 }

@@ -4,7 +4,7 @@
 
 #include "checksum_text.h"
 #include "md5.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 #include "support/failing_store.h"
 #include "support/memory_store.h"
 #include "support/store_driver.h"

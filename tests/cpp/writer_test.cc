@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "checksum_text.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 #include "support/store_conformance.h"
 #include "support/stream_fixture.h"
 

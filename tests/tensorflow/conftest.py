@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import s3native
+from running_tensorboard import TensorBoard, without_tensorflow
 from s3native.testing import MinioServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
@@ -46,3 +47,13 @@ def client(s3native_client: s3native.Client) -> s3native.Client:
 def root(s3native_bucket: str) -> str:
     """A folder for one test."""
     return f"s3://{s3native_bucket}/folder"
+
+
+@pytest.fixture(params=["with TensorFlow", "without TensorFlow"])
+def tensorboard(request: pytest.FixtureRequest, root: str, tmp_path: Path) -> Iterator[TensorBoard]:
+    """TensorBoard on the test's folder."""
+    hidden = request.param == "without TensorFlow"
+    variables = without_tensorflow(tmp_path) if hidden else {}
+    running = TensorBoard(root, tmp_path / "log", AWS_LOG_LEVEL="debug", **variables)
+    yield running
+    running.close()

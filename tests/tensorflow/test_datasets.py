@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ def test_tfrecords(folder: str, compression: str) -> None:
     assert strings(plain) == [each for i in range(3) for each in RECORDS[i::3]]
     parallel = tf.data.TFRecordDataset(paths, compression_type=compression, num_parallel_reads=3)
     assert sorted(strings(parallel)) == sorted(RECORDS)
+
+
+def test_tfrecords_of_many_pieces(folder: str) -> None:
+    """Also one that is larger than a piece; from the beginning, with some skipped, and gone on."""
+    sizes = [900_000] * 8 + [9_000_000] + [0, 1, 5_000_000] + [900_000] * 4
+    with tf.io.TFRecordWriter(f"{folder}/records") as writer:
+        for number, size in enumerate(sizes):
+            writer.write(bytes([number]) * size)
+    dataset = tf.data.TFRecordDataset([f"{folder}/records"] * 2)
+    expected = [(size, bytes([number]) * min(size, 1)) for number, size in enumerate(sizes)] * 2
+
+    def seen(records: Iterable[tf.Tensor]) -> list[tuple[int, bytes]]:
+        found = [record.numpy() for record in records]
+        assert all(record == record[:1] * len(record) for record in found)
+        return [(len(record), record[:1]) for record in found]
+
+    assert seen(dataset) == expected
+    assert seen(dataset.skip(3)) == expected[3:]
+    iterator = iter(dataset)
+    read = seen(itertools.islice(iterator, 10))
+    saved = tf.train.Checkpoint(iterator=iterator).write(f"{folder}/state")
+    other = iter(dataset)
+    tf.train.Checkpoint(iterator=other).read(saved)
+    assert read + seen(other) == expected
 
 
 def test_lines_of_text(folder: str) -> None:

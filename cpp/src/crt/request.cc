@@ -12,7 +12,7 @@
 #include "crt/loop_task.h"
 #include "crt/object_headers.h"
 #include "retry_policy.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 #include "s3native/events.h"
 #include "s3native/stats.h"
 #include "sigv4.h"

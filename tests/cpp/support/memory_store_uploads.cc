@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "checksum_text.h"
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 #include "support/memory_store.h"
 
 namespace s3native {

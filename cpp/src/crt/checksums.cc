@@ -1,4 +1,4 @@
-#include "s3native/crc64.h"
+#include "s3native/checksums.h"
 
 #include <aws/checksums/checksums.h>
 #include <aws/checksums/crc.h>
@@ -25,6 +25,11 @@ uint64_t Crc64Nvme(const void* data, size_t size, uint64_t previous) {
 uint64_t CombineCrc64Nvme(uint64_t crc_a, uint64_t crc_b, uint64_t size_b) {
   ChooseKernels();
   return aws_checksums_crc64nvme_combine(crc_a, crc_b, size_b);
+}
+
+uint32_t Crc32c(const void* data, size_t size, uint32_t previous) {
+  ChooseKernels();
+  return aws_checksums_crc32c_ex(static_cast<const uint8_t*>(data), size, previous);
 }
 
 }  // namespace s3native
