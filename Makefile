@@ -55,13 +55,13 @@ units: $(stamps)/package server
 
 python-tests: $(stamps)/package $(stamps)/frameworks server
 	$(call say,Python and documentation tests)
-	$(python) -m pytest $(PYTEST_ARGS)
+	$(python) -m pytest --numprocesses $(JOBS) $(PYTEST_ARGS)
 
 tensorflow-tests: $(stamps)/package $(stamps)/tensorflow-$(TENSORFLOW) server
 	@PYTHON=$(python) tools/system_packages.sh browser
 	$(call say,tests with TensorFlow $(TENSORFLOW))
 	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(wheels)/*.whl
-	$(tensorflow_python) -m pytest tests/tensorflow $(PYTEST_ARGS)
+	$(tensorflow_python) -m pytest tests/tensorflow --numprocesses $(JOBS) $(PYTEST_ARGS)
 
 test-tensorflow-all: $(stamps)/package server
 	@for version in $(TENSORFLOW_VERSIONS); do \
