@@ -13,6 +13,7 @@ import pytest
 import s3native
 from command import Command, plant, tree
 from content import content
+from raw_object import eventually
 from s3native.testing import MinioServer
 from scripted import Answer, Request, ScriptedServer
 from throttle import ThrottlingProxy
@@ -371,6 +372,25 @@ def test_sync_deletes_nothing_when_something_failed(
     run("sync", f"s3://{bucket}/mistyped", files)  # is no mistake of consequence
     run("sync", files / "missing", f"s3://{bucket}/x", code=2)
     run("sync", f"s3://{bucket}-missing/", files, code=1)
+
+
+def test_sync_that_watches(
+    run: Command, client: s3native.Client, bucket: str, tmp_path: Path
+) -> None:
+    url, target = f"s3://{bucket}/models", tmp_path / "models"
+    client.put(f"{url}/1/model", b"one")
+    process = run.start("sync", url, target, "--watch", "--interval", "0.1", "--last", "model")
+    assert eventually(lambda: (target / "1").exists(), 20)
+    client.put(f"{url}/2/model", b"two")
+    assert eventually(lambda: (target / "2").exists(), 20)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and err.strip() == b""
+    assert out.decode().splitlines() == [f"new {url}/{n}/ -> {target}/{n}" for n in (1, 2)]
+    assert tree(target) == {"1/model": b"one", "2/model": b"two"}
+    run("sync", target, url, "--watch", code=2)
+    run("sync", url, target, "--watch", "--dry-run", code=2)
+    run("sync", url, target, "--last", "model", code=2)
 
 
 # ---- the others ----

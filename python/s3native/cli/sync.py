@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -16,6 +18,7 @@ from s3native.transfer.plan import Comparison, Entry, Found, as_files, compare
 from s3native.transfer.run import Runner
 from s3native.transfer.same import Unless, is_same
 from s3native.transfer.tasks import Refuse, Remove, Task, move_below
+from s3native.transfer.watch import Watch
 
 
 @click.command("sync")
@@ -24,6 +27,17 @@ from s3native.transfer.tasks import Refuse, Remove, Task, move_below
 @click.option("--delete", is_flag=True, help="Remove what the source does not have.")
 @click.option("--size-only", is_flag=True, help="Of the same size is the same.")
 @click.option("--checksum", is_flag=True, help="Compare contents where sizes are the same.")
+@click.option("--watch", is_flag=True, help="Go on; folders of the source appear whole, in order.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.1),
+    default=10.0,
+    show_default=True,
+    help="Seconds from one look of --watch to the next.",
+)
+@click.option(
+    "--last", default="", metavar="NAME", help="With --watch: a folder is whole if it has this."
+)
 @common.no_links_option
 @common.stored_options
 @common.transfer_options
@@ -39,6 +53,7 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
     s3native sync data/ s3://bucket/data/
     s3native sync s3://bucket/data/ data/ --delete --exclude '*.tmp'
     s3native sync s3://bucket/data/ s3://other/data/ --dry-run
+    s3native sync s3://bucket/models/mnist/ /models/mnist --watch --last saved_model.pb
     """
     settings = common.stored_settings(options)
     names = common.filter_from(options)
@@ -52,6 +67,27 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
     source, target = (p.folder() if isinstance(p, S3Place) else p for p in (source, target))
     if isinstance(source, LocalPlace) and not os.path.isdir(source.path):
         raise click.UsageError(f"{source.path} is no folder")
+
+    watch, interval_s, last = options.pop("watch"), options.pop("interval"), options.pop("last")
+    if watch:
+        if isinstance(source, LocalPlace) or isinstance(target, S3Place):
+            raise click.UsageError("--watch keeps a local folder like an s3:// URL")
+        if by_size or by_checksum or settings or options["dry_run"]:
+            raise click.UsageError("--watch goes only with filters, --delete and --concurrency")
+        watched = Watch(
+            client,
+            source,
+            target,
+            names,
+            options["concurrency"],
+            last=last,
+            delete=delete,
+            tell=(lambda _what: None) if options["quiet"] else _say,
+            fail=_complain,
+        )
+        _watch(watched, interval_s)
+    if last:
+        raise click.UsageError("--last goes with --watch")
 
     removals: list[Task] = []
 
@@ -88,6 +124,21 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
                     yield task
 
     common.transfer(client, tasks, then=removals, **options)
+
+
+def _watch(watched: Watch, interval_s: float) -> NoReturn:
+    """Until it is interrupted."""
+    while True:
+        watched.look()
+        time.sleep(interval_s)
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)
+
+
+def _complain(what: str) -> None:
+    print(f"s3native: {what}", file=sys.stderr, flush=True)
 
 
 def _remove(target: Place, entry: Entry) -> Task:
