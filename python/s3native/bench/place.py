@@ -21,7 +21,7 @@ from s3native.transfer.threads import map_in_threads
 
 _UPLOADS_AT_ONCE = 16
 _LARGE = 8 << 20
-_SETTLE_SECONDS = 0.5
+_SETTLE_SECONDS = 1.0
 """A server may carry out requests that were cancelled, somewhat later."""
 
 
@@ -72,14 +72,19 @@ class Place:
         """Remove an object."""
         self._client.delete(self.target.url(key))
 
-    def clear(self) -> None:
-        """Remove all below the prefix, uploads that were not completed as well; raises S3Error."""
-        url = self.target.url(self.prefix)
+    def clear(self) -> bool:
+        """Remove all below the prefix, uploads that were not completed as well; raises S3Error.
+
+        Returns whether there was an object.
+        """
+        url, found = self.target.url(self.prefix), False
         while urls := [info.url for page in self._client.list(url) for info in page.objects]:
+            found = True
             for _, error in self._client.delete_many(urls):
                 raise error
         # Whatever the server's clock says.
         self._client.abort_stale_uploads(url, older_than=datetime.timedelta(days=-1))
+        return found
 
 
 @contextlib.contextmanager
@@ -128,6 +133,8 @@ def at(where: S3Place, client: s3native.Client) -> Iterator[Place]:
         yield place
     except BaseException:
         time.sleep(_SETTLE_SECONDS)
+        while place.clear():
+            time.sleep(_SETTLE_SECONDS)
         raise
     finally:
         place.clear()
