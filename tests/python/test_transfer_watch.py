@@ -114,16 +114,26 @@ def test_what_fails_is_tried_again(
     client: s3native.Client, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(client, bucket, tmp_path)
-    watched.put({"1/a": b"a", "2/a": b"a"})
+    watched.put({"1/a": b"a", "2/a": b"a", "x": b"x"})
     get = s3native.Client.get
 
     def fail(self: s3native.Client, url: str, **options: Any) -> Any:
-        if "/1/" in url:
+        if "/1/" in url or url.endswith("/x"):
             raise s3native.ConnectionFailedError("no")
         return get(self, url, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(s3native.Client, "get", fail)
         assert watched.look(3) == []  # the second waits for the first
-    assert len(watched.failed) == 2 and "no" in watched.failed[0]
-    assert watched.look() == ["new 1", "new 2"]
+        assert len(watched.failed) == 2 and "no" in watched.failed[0]
+        patch.setattr(
+            s3native.Client,
+            "get",
+            lambda self, url, **o: (
+                fail(self, url, **o) if url.endswith("/x") else get(self, url, **o)
+            ),
+        )
+        assert watched.look() == ["new 1", "new 2"]
+        assert not (tmp_path / "x").exists()
+    assert watched.look() == []
+    assert (tmp_path / "x").read_bytes() == b"x"

@@ -24,7 +24,7 @@ from s3native.bench.workloads import STATES, Workload
 from s3native.errors import S3Error
 
 Tell = Callable[[str, str, str], None]  # of which workload, to which client what is being done
-NOT_VERIFIED = frozenset({"list", "head"})
+_NOT_VERIFIED = frozenset({"list", "head"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def estimate(workloads: Sequence[Workload], clients: Sequence[str], settings: Se
         rows = measured + has_limit(workload.operation)
         each = rows * (settings.repeat + settings.warmup)
         stored = workload.stored_objects
-        if workload.operation not in NOT_VERIFIED:
+        if workload.operation not in _NOT_VERIFIED:
             each += measured
             if workload.uploads:  # the last object is looked at
                 moved += measured * workload.size
@@ -161,7 +161,7 @@ def check_digest(found: str, expected: str) -> None:
 
 def verify(workload: Workload, place: Place, job: Job, runner: Runner) -> None:
     """Compare what a client gets, or what it put; raises ClientError."""
-    if workload.operation in NOT_VERIFIED:
+    if workload.operation in _NOT_VERIFIED:
         return  # every answer was looked at
     if workload.downloads or workload.operation in STATES:  # which are loaded again
         check_download(job, runner)

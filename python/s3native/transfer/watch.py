@@ -78,7 +78,8 @@ class Watch:
                 if self._brought.get(folder) == entries:
                     continue
                 if folder == _HERE:
-                    self._bring_files(entries)
+                    if not self._bring_files(entries):
+                        continue
                 elif not self._is_current(folder, entries):
                     settled = before.get(folder) == entries and self._is_whole(entries)
                     if not (settled and self._bring(folder, entries)):
@@ -123,15 +124,15 @@ class Watch:
             if self._names(f"{folder}/{name}"):
                 yield name, size, mtime_s
 
-    def _bring_files(self, entries: tuple[Found, ...]) -> None:
-        """Of no folder: each appears by itself."""
+    def _bring_files(self, entries: tuple[Found, ...]) -> bool:
+        """Of no folder: each appears by itself. Whether all could be had."""
         there = [
             (each.name, each.stat().st_size, each.stat().st_mtime)
             for each in sorted(os.scandir(self._target.path), key=lambda each: each.name)
             if each.is_file()
         ]
         steps = as_files(compare(entries, there, "mtime", delete=False))
-        self._do(self._tasks(self._source, self._target, steps))
+        return self._do(self._tasks(self._source, self._target, steps))
 
     def _tasks(self, source: S3Place, target: LocalPlace, steps: Iterable[Step]) -> Iterator[Task]:
         for step in steps:
