@@ -83,6 +83,12 @@ def records(data: str) -> Any:
     return files.interleave(tf.data.TFRecordDataset, cycle_length=2)
 
 
+def single_files(data: str) -> Any:
+    """One split for each number, none of them asked for ahead."""
+    files = tf.data.Dataset.list_files(f"{data}/objects/*", shuffle=False)
+    return files.map(tf.io.read_file)
+
+
 def objects(data: str, **options: Any) -> Any:
     return from_objects(f"{data}/objects/", **options).map(lambda url, content: content)
 
@@ -146,7 +152,11 @@ def test_a_dispatcher_goes_on_where_the_last_one_was_killed(data: str, root: str
     with Processes() as processes:
         cluster = Cluster(processes, root)
         few = cluster.distribute(Policy.DYNAMIC, max_outstanding_requests=2)
-        rest = iter(records(data).apply(few))
+        rest = iter(single_files(data).apply(few))
         found = [next(rest) for _ in range(20)]
         cluster.restart_dispatcher()
-        assert numbers([*found, *rest]) == list(range(COUNT))
+        everything = numbers([*found, *rest])
+        assert len(set(everything)) == len(everything)
+        # DYNAMIC hands out at most once: what each worker had just asked for may be lost.
+        assert len(everything) >= COUNT - 2
+        assert set(everything) <= set(range(COUNT))
