@@ -198,7 +198,12 @@ def _say(client: s3native.Client, tasks: Iterable[Task], runner: Runner) -> None
 
 def _say_failures(outcome: Outcome) -> None:
     for failure in outcome.failures:
-        print(f"s3native: {failure}", file=sys.stderr)
+        say_failure(failure)
+
+
+def say_failure(failure: str) -> None:
+    """Print it where errors go."""
+    print(f"s3native: {failure}", file=sys.stderr, flush=True)
 
 
 def _sum_up(outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ from s3native.transfer.places import LocalPlace, Place, S3Place
 from s3native.transfer.plan import Entry, Filter, Step, as_files
 from s3native.transfer.run import Runner
 from s3native.transfer.same import Unless, is_current, is_there
-from s3native.transfer.tasks import Move, Refuse, Task, move, move_below
+from s3native.transfer.tasks import Move, Refuse, Task, move, task_of
 
 _PIECE = 8 << 20
 
@@ -76,7 +76,7 @@ def command(
     def tasks(runner: Runner) -> Iterator[Task]:
         check = is_there if no_clobber else is_current if update else None
         for task in plan.tasks(sources, runner):
-            yield task if check is None or isinstance(task, Refuse) else Unless(task, check)
+            yield Unless(task, check) if check and isinstance(task, Move) else task
 
     common.transfer(client, tasks, **options)
 
@@ -103,7 +103,7 @@ class _Plan:
         self._wildcards = wildcards
         self._links = links
 
-    def tasks(self, sources: tuple[Place, ...], runner: Runner) -> Iterator[Move | Refuse]:
+    def tasks(self, sources: tuple[Place, ...], runner: Runner) -> Iterator[Task]:
         """Yield them; what cannot be read is reported to the runner."""
         found = [each for source in sources for each in self._expand(source)]
         below = self._is_folder() or len(found) > 1
@@ -130,7 +130,7 @@ class _Plan:
             return self._target.is_folder
         return common.is_local_folder(self._target)
 
-    def _of_file(self, source: LocalPlace, below: bool) -> Iterator[Move | Refuse]:
+    def _of_file(self, source: LocalPlace, below: bool) -> Iterator[Task]:
         try:
             status = os.stat(source.path)
         except OSError as error:
@@ -142,15 +142,15 @@ class _Plan:
         else:
             yield Refuse(source.path, 'neither a file nor a folder; "-" copies standard input')
 
-    def _of_folder(self, source: LocalPlace, runner: Runner) -> Iterator[Move | Refuse]:
+    def _of_folder(self, source: LocalPlace, runner: Runner) -> Iterator[Task]:
         if not self._recursive:
             yield Refuse(source.path, "a folder is copied with --recursive only")
             return
         entries = files_below(source.path, runner.fail, self._links)
         for found in self._names.of(entries):
-            yield self._below(source, Entry(*found))
+            yield self._below(source, Step("copy", Entry(*found)))
 
-    def _of_objects(self, source: S3Place, below: bool) -> Iterator[Move | Refuse]:
+    def _of_objects(self, source: S3Place, below: bool) -> Iterator[Task]:
         meant = objects_meant(
             self._client, source, recursive=self._recursive, wildcards=self._wildcards
         )
@@ -158,10 +158,7 @@ class _Plan:
             root, entries = meant
             steps = (Step("copy", Entry(*found)) for found in self._names.of(entries))
             for step in as_files(steps) if isinstance(self._target, LocalPlace) else steps:
-                if step.action == "refuse":
-                    yield Refuse(root.below(step.entry.name).url, step.reason)
-                else:
-                    yield self._below(root, step.entry)
+                yield self._below(root, step)
         elif source.is_folder:
             yield Refuse(source.url, "what is below a prefix is copied with --recursive only")
         else:
@@ -169,11 +166,11 @@ class _Plan:
             entry = Entry(source.name, info.size, info._last_modified_ms / 1000)
             yield from self._one(source, entry, below)
 
-    def _below(self, root: Place, entry: Entry) -> Move | Refuse:
+    def _below(self, root: Place, step: Step) -> Task:
         """Of what lies below a folder or prefix, to below the target."""
-        return move_below(root, self._target, entry, self._settings)
+        return task_of(step, root, self._target, self._settings)
 
-    def _one(self, source: Place, entry: Entry, below: bool) -> Iterator[Move]:
+    def _one(self, source: Place, entry: Entry, below: bool) -> Iterator[Task]:
         if self._names(entry.name):
             target = self._target.below(entry.name) if below else self._target
             yield move(source, target, entry, self._settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -14,10 +13,10 @@ import s3native
 from s3native.cli import common
 from s3native.transfer.listing import Links, at_least_one, files_below, objects_below
 from s3native.transfer.places import LocalPlace, Place, S3Place
-from s3native.transfer.plan import Comparison, Entry, Found, as_files, compare
+from s3native.transfer.plan import Comparison, Found, as_files, compare
 from s3native.transfer.run import Runner
 from s3native.transfer.same import Unless, is_same
-from s3native.transfer.tasks import Refuse, Remove, Task, move_below
+from s3native.transfer.tasks import Move, Remove, Task, task_of
 from s3native.transfer.watch import Watch
 
 
@@ -83,7 +82,7 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
             last=last,
             delete=delete,
             tell=(lambda _what: None) if options["quiet"] else _say,
-            fail=_complain,
+            fail=common.say_failure,
         )
         _watch(watched, interval_s)
     if last:
@@ -111,17 +110,13 @@ def command(client: s3native.Client, source: Place, target: Place, **options: An
         if isinstance(target, LocalPlace):
             steps = as_files(steps)
         for step in steps:
-            if step.action == "delete":
-                removals.append(_remove(target, step.entry))
-            elif step.action == "refuse":
-                assert isinstance(source, S3Place)  # paths are never refused
-                yield Refuse(source.below(step.entry.name).url, step.reason)
+            task = task_of(step, source, target, settings)
+            if isinstance(task, Remove):
+                removals.append(task)
+            elif step.action == "check" and isinstance(task, Move):
+                yield Unless(task, is_same)
             else:
-                task = move_below(source, target, step.entry, settings)
-                if step.action == "check" and not isinstance(task, Refuse):
-                    yield Unless(task, is_same)
-                else:
-                    yield task
+                yield task
 
     common.transfer(client, tasks, then=removals, **options)
 
@@ -135,12 +130,3 @@ def _watch(watched: Watch, interval_s: float) -> NoReturn:
 
 def _say(what: str) -> None:
     print(what, flush=True)
-
-
-def _complain(what: str) -> None:
-    print(f"s3native: {what}", file=sys.stderr, flush=True)
-
-
-def _remove(target: Place, entry: Entry) -> Task:
-    gone = target.below(entry.name)
-    return Remove(gone.url if isinstance(gone, S3Place) else gone.path)

@@ -14,7 +14,7 @@ from s3native.client import Client
 from s3native.errors import IntegrityError
 from s3native.transfer.files import PartialFile, link_on_the_way
 from s3native.transfer.places import LocalPlace, Place, S3Place
-from s3native.transfer.plan import Entry
+from s3native.transfer.plan import Entry, Step
 from s3native.transfer.threads import Budget, map_in_threads
 
 SMALL = 1 << 20
@@ -163,19 +163,6 @@ def move(source: Place, target: Place, entry: Entry, settings: dict[str, Any]) -
     return Download(source.url, target.path, entry.size, entry.mtime_s)
 
 
-def move_below(
-    source: Place, target: Place, entry: Entry, settings: dict[str, Any]
-) -> Move | Refuse:
-    """Return the task that makes what lies below the target of what lies below the source.
-
-    Links that lead out of a local target are not followed.
-    """
-    found = source.below(entry.name)
-    if isinstance(target, LocalPlace) and (link := link_on_the_way(target.path, entry.name)):
-        return Refuse(str(found), f"it would be written to where the link {link} leads")
-    return move(found, target.below(entry.name), entry, settings)
-
-
 @dataclass(frozen=True)
 class Remove:
     """An object, or a file, is to be no more."""
@@ -234,6 +221,24 @@ class Refuse:
     def run(self, client: Client) -> bool:
         """Say why."""
         raise ValueError(self.reason)
+
+
+def task_of(
+    step: Step, source: Place, target: Place, settings: dict[str, Any]
+) -> Move | Remove | Refuse:
+    """Return the task that a step means, of what lies below the source and the target.
+
+    Links that lead out of a local target are not followed.
+    """
+    name = step.entry.name
+    if step.action == "delete":
+        return Remove(str(target.below(name)))
+    if step.action == "refuse":
+        return Refuse(str(source.below(name)), step.reason)
+    if isinstance(target, LocalPlace) and (link := link_on_the_way(target.path, name)):
+        reason = f"it would be written to where the link {link} leads"
+        return Refuse(str(source.below(name)), reason)
+    return move(source.below(name), target.below(name), step.entry, settings)
 
 
 def checksum_text(crc64nvme: int) -> str:

@@ -10,9 +10,9 @@ from s3native.client import Client
 from s3native.errors import S3Error
 from s3native.transfer.listing import at_least_one, files_below, objects_below
 from s3native.transfer.places import LocalPlace, S3Place
-from s3native.transfer.plan import Entry, Filter, Found, Step, as_files, compare
+from s3native.transfer.plan import Filter, Found, Step, as_files, compare
 from s3native.transfer.run import Runner
-from s3native.transfer.tasks import Refuse, Remove, Task, move_below
+from s3native.transfer.tasks import task_of
 
 _HERE = ""
 """Stands for what lies in no folder."""
@@ -109,7 +109,7 @@ class Watch:
         source = self._source.below(folder).folder()
         part = self._target.below(f".s3native-{folder}.part")
         steps = self._differences(entries, part)  # it may be there from a run that was interrupted
-        if not self._do(self._tasks(source, part, steps)):
+        if not self._do(steps, source, part):
             return False
         if tuple(self._names_below(source, folder)) != entries:
             return False  # it has changed: the next look sees that
@@ -132,18 +132,11 @@ class Watch:
             if each.is_file()
         ]
         steps = as_files(compare(entries, there, "mtime", delete=False))
-        return self._do(self._tasks(self._source, self._target, steps))
+        return self._do(steps, self._source, self._target)
 
-    def _tasks(self, source: S3Place, target: LocalPlace, steps: Iterable[Step]) -> Iterator[Task]:
-        for step in steps:
-            if step.action == "delete":
-                yield Remove(target.below(step.entry.name).path)
-            elif step.action == "refuse":
-                yield Refuse(source.below(step.entry.name).url, step.reason)
-            else:
-                yield move_below(source, target, Entry(*step.entry), {})
-
-    def _do(self, tasks: Iterable[Task]) -> bool:
+    def _do(self, steps: Iterable[Step], source: S3Place, target: LocalPlace) -> bool:
+        """Whether all of it could be done."""
+        tasks = (task_of(step, source, target, {}) for step in steps)
         outcome = Runner(self._client, self._concurrency).run(tasks)
         for failure in outcome.failures:
             self._fail(failure)
