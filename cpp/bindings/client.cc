@@ -2,6 +2,8 @@
 
 #include <pybind11/stl.h>
 
+#include <cerrno>
+
 #include "buffer.h"
 #include "convert.h"
 #include "get_many.h"
@@ -35,6 +37,22 @@ uint64_t GetInto(const Client& self, const std::string& url, const py::object& b
   return WithoutGil(
              [&] { return self.GetInto(parsed, borrowed.writable(), options, Interruptible()); })
       .received;
+}
+
+uint64_t GetIntoFile(const Client& self, const std::string& url, int descriptor,
+                     const py::object& range, const std::string& if_match, bool checksum) {
+  const S3Url parsed = ObjectUrl(url);
+  const std::optional<ByteRange> wanted = RangeFrom(range);
+  if (!wanted) throw py::value_error("a range is needed");
+  const FiledRange filed = WithoutGil([&] {
+    return self.GetIntoFile(parsed, descriptor, *wanted, if_match, checksum, Interruptible());
+  });
+  if (filed.file_error != 0) {
+    errno = filed.file_error;
+    PyErr_SetFromErrno(PyExc_OSError);
+    throw py::error_already_set();
+  }
+  return filed.crc64nvme;
 }
 
 std::vector<Buffer> GetRanges(const Client& self, const std::string& url,
@@ -156,6 +174,8 @@ void BindClient(py::module_& module) {
           "url"_a, "version_id"_a)
       .def("get", &Get, "url"_a, "range"_a, "if_match"_a, "version_id"_a)
       .def("get_into", &GetInto, "url"_a, "buffer"_a, "range"_a, "if_match"_a, "version_id"_a)
+      .def("get_into_file", &GetIntoFile, "url"_a, "descriptor"_a, "range"_a, "if_match"_a,
+           "checksum"_a)
       .def("get_ranges", &GetRanges, "url"_a, "ranges"_a, "coalesce_gap"_a, "if_match"_a,
            "version_id"_a)
       .def("get_many", &MakeGetMany, "requests"_a, "ordered"_a, "concurrency"_a, "into"_a)

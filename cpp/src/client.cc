@@ -6,6 +6,7 @@
 #include "coalesce.h"
 #include "crt/factory.h"
 #include "fetch.h"
+#include "file_io.h"
 #include "get_many.h"
 #include "header_values.h"
 #include "process_memory.h"
@@ -187,6 +188,37 @@ Result<GetResult> Client::GetInto(const S3Url& url, MutableBytes destination,
                            std::to_string(destination.size));
   }
   return got;
+}
+
+Result<FiledRange> Client::GetIntoFile(const S3Url& url, int descriptor, const ByteRange& range,
+                                       const std::string& if_match, bool checksum,
+                                       const CallOptions& call) const {
+  const Status valid = CheckFetch(url, range, {range, if_match, ""});
+  if (!valid.ok()) return valid.error();
+  if (!range.end) return InvalidArgument("a range that goes into a file has an end");
+  FiledRange filed;
+  const uint64_t size = *range.end - range.start;
+  if (size == 0) return filed;
+  GetRequest request;
+  request.url = url;
+  request.if_match = if_match;
+  request.range = range;
+  request.destination.size = static_cast<size_t>(size);
+  request.file = {descriptor, range.start, &filed.file_error};
+  request.driven = true;
+  WaitLimit limit(call, config_.total_timeout_s);
+  const Result<GetResult> got =
+      Await<GetResult>(&limit, [&](auto done) { return store_->Get(request, std::move(done)); });
+  if (filed.file_error != 0) return filed;
+  if (!got.ok()) return got.error();
+  if (got.value().received != size)
+    return ObjectError(ErrorCode::kRange, "GetObject", url,
+                       url.ToString() + " ends within the range " + range.ToString());
+  if (checksum) {
+    const FileChecksum found = ChecksumOf(descriptor, range);
+    filed = {found.error, found.crc64nvme};
+  }
+  return filed;
 }
 
 Result<std::vector<Fetched>> Client::GetRanges(const S3Url& url,

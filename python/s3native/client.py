@@ -258,6 +258,26 @@ class Client:
         """
         return self._engine.get_into(url, buffer, range, if_match, version_id)
 
+    def _get_into_file(
+        self,
+        url: str,
+        descriptor: int,
+        range: tuple[int, int],
+        *,
+        if_match: str = "",
+        checksum: bool = False,
+    ) -> int:
+        """Receives a range of an object into the same place of an open file, by one request.
+
+        Where the kernel can, the bytes never enter this process. Returns the CRC64NVME of what the
+        file has there then, or 0 unless `checksum`: the file must be open for reading, too.
+
+        Raises:
+            OSError: the file cannot be written, such as on a full disk.
+            S3Error: as `get`; RangeError when the object ends within the range.
+        """
+        return self._engine.get_into_file(url, descriptor, range, if_match, checksum)
+
     def get_ranges(
         self,
         url: str,

@@ -40,6 +40,12 @@ struct Fetched {
   ObjectInfo info;
 };
 
+// What became of a range that was to go into a file.
+struct FiledRange {
+  int file_error = 0;      // not 0: the errno with which the file could not be written or read back
+  uint64_t crc64nvme = 0;  // if asked for, of what the file has now
+};
+
 struct FetchOptions {
   std::optional<ByteRange> range;  // absent: the whole object
   std::string if_match;
@@ -108,6 +114,11 @@ class Client : public std::enable_shared_from_this<Client> {
   Result<Fetched> Get(const S3Url& url, const FetchOptions& options, const CallOptions& call) const;
   Result<GetResult> GetInto(const S3Url& url, MutableBytes destination, const FetchOptions& options,
                             const CallOptions& call) const;
+  // A range that lies within the object, to the same place of an open file, which is read back for
+  // a checksum. One request: what is worth more is cut up, and asked for by several threads.
+  Result<FiledRange> GetIntoFile(const S3Url& url, int descriptor, const ByteRange& range,
+                                 const std::string& if_match, bool checksum,
+                                 const CallOptions& call) const;
   // One piece per range, in the order given; ranges at most `coalesce_gap` bytes apart share a
   // request.
   Result<std::vector<Fetched>> GetRanges(const S3Url& url, const std::vector<ByteRange>& ranges,

@@ -33,6 +33,13 @@ struct ConstBytes {
   size_t size = 0;
 };
 
+// Where a range is put in a file. Until the completion runs both are borrowed.
+struct FilePlace {
+  int descriptor = -1;  // open for writing, not for appending
+  uint64_t offset = 0;
+  int* error = nullptr;  // set to the errno with which the file refused the bytes
+};
+
 template <typename T>
 using Completion = std::function<void(Result<T>)>;
 
@@ -62,6 +69,9 @@ struct GetRequest {
   // all of it fits and the store knows its checksum, the bytes are verified.
   bool whole = false;
   bool driven = false;  // the caller will call Operation::Drive
+  // The range goes there instead, by one request; of the destination, whose data is null, only the
+  // size counts. A file that refuses the bytes: kOther, and the place says why.
+  std::optional<FilePlace> file = std::nullopt;
   // Called once from any thread, also from within Get, when no more of it has still to come than
   // keeps all connections busy, so that others may begin. By stores that make one request of it:
   // not at all. Must be as short as a completion.

@@ -113,7 +113,7 @@ Request CrtStore::GetRequestFor(const GetRequest& get) const {
 OperationPtr CrtStore::Get(GetRequest get, Completion<GetResult> done) {
   const std::shared_ptr<HttpPool> pool = PoolFor(get.url.bucket);
   const bool known = get.range.end && get.destination.size >= *get.range.end - get.range.start;
-  if (!known || *get.range.end - get.range.start <= config().part_size)
+  if (get.file || !known || *get.range.end - get.range.start <= config().part_size)
     return GetOne(pool, std::move(get), nullptr, std::move(done));
   // Twice the connections: one part under way and the next one waiting.
   const size_t connections = config().Connections();

@@ -76,6 +76,8 @@ Cause CauseOfCrtCode(int crt_code) {
     case AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE:
       return {ErrorCode::kTimeout, true,
               "the connection stalled: check the network, or raise stall_timeout_s"};
+    case AWS_ERROR_FILE_WRITE_FAILURE:
+      return {ErrorCode::kOther, false, "the file does not take the bytes"};
     case AWS_ERROR_SHORT_BUFFER:
       return {ErrorCode::kInvalidArgument, false,
               "the buffer is smaller than the range or object: pass a larger one"};

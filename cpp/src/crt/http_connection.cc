@@ -14,6 +14,7 @@
 #include "crt/loop_task.h"
 #include "crt/tcp_connect.h"
 #include "endpoint.h"
+#include "file_io.h"
 #include "s3native/events.h"
 #include "steady_clock.h"
 
@@ -351,10 +352,12 @@ void HttpConnection::ReceiveAll() {
       if (hang_up_ != 0) Complete();
       return;
     }
+    const bool into_file = in_body_ && file_;
     void* into = in_body_ ? static_cast<void*>(body_.data) : text_.data() + text_size_;
     const size_t room = in_body_ ? std::min(body_.size, turn) : text_.size() - text_size_;
     size_t received = 0;
-    const int crt_code = Receive(into, room, &received);
+    const int crt_code =
+        into_file ? ReceiveIntoFile(room, &received) : Receive(into, room, &received);
     if (crt_code == AWS_IO_READ_WOULD_BLOCK) {
       return hang_up_ != 0 ? Fail(hang_up_) : SetLowWater();
     }
@@ -364,7 +367,8 @@ void HttpConnection::ReceiveAll() {
     const ExchangePtr current = exchange_;
     Received(received);
     // A short read has emptied the socket, and a new request has no answer yet.
-    if (exchange_ != current || (!tls_ && received < room && hang_up_ == 0)) return SetLowWater();
+    const bool emptied = !tls_ && !into_file && received < room;
+    if (exchange_ != current || (emptied && hang_up_ == 0)) return SetLowWater();
     turn -= std::min(turn, received);
     if (turn == 0) return Post(loop_, [self = shared_from_this()] { self->ReceiveMore(); });
   }
@@ -402,12 +406,33 @@ int HttpConnection::Receive(void* into, size_t size, size_t* received) {
   return AWS_ERROR_SUCCESS;
 }
 
+int HttpConnection::ReceiveIntoFile(size_t size, size_t* received) {
+  if (tls_) {
+    const MutableBytes buffer = file_receiver_.buffer();
+    const int crt_code = CodeOf(tls_->Receive(buffer.data, std::min(size, buffer.size), received));
+    if (crt_code != AWS_ERROR_SUCCESS) return crt_code;
+    *file_->error = WriteAt(file_->descriptor, {buffer.data, *received}, file_->offset);
+  } else {
+    const ssize_t count = file_receiver_.Receive(socket_->descriptor(), *file_, size);
+    if (count < 0) return CodeOfErrno(errno);
+    if (count == 0) return AWS_IO_SOCKET_CLOSED;
+    *received = static_cast<size_t>(count);
+    char behind = 0;
+    left_over_ = *received == body_.size &&
+                 recv(socket_->descriptor(), &behind, sizeof behind, MSG_PEEK) > 0;
+  }
+  return *file_->error == 0 ? AWS_ERROR_SUCCESS : AWS_ERROR_FILE_WRITE_FAILURE;
+}
+
 void HttpConnection::Received(size_t size) {
   if (!in_body_) {
     text_size_ += size;
     return TakeText();
   }
-  body_.data += size;
+  if (file_)
+    file_->offset += size;
+  else
+    body_.data += size;
   body_.size -= size;
   if (body_.size == 0) Complete();
 }
@@ -461,11 +486,17 @@ void HttpConnection::StartBody(std::string_view first) {
   cut_ = place && place->bytes.size < length;
   if (!place || (cut_ && !place->cut)) return Fail(AWS_ERROR_HTTP_PROTOCOL_ERROR);
   body_ = {place->bytes.data, std::min(place->bytes.size, static_cast<size_t>(length))};
-  first = first.substr(0, body_.size);
-  if (!first.empty()) std::memcpy(body_.data, first.data(), first.size());
-  body_ = {body_.data + first.size(), body_.size - first.size()};
+  file_ = place->file;
   in_body_ = true;
-  if (body_.size == 0) Complete();
+  first = first.substr(0, body_.size);
+  if (file_) {
+    const ConstBytes begin{reinterpret_cast<const std::byte*>(first.data()), first.size()};
+    *file_->error = WriteAt(file_->descriptor, begin, file_->offset);
+    if (*file_->error != 0) return Fail(AWS_ERROR_FILE_WRITE_FAILURE);
+  } else if (!first.empty()) {
+    std::memcpy(body_.data, first.data(), first.size());
+  }
+  Received(first.size());
 }
 
 void HttpConnection::Complete() {

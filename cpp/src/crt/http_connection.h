@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "crt/connection.h"
+#include "crt/file_receiver.h"
 #include "crt/tls_stream.h"
 #include "crt/watched_socket.h"
 #include "http_head.h"
@@ -30,6 +31,7 @@ struct BodyPlace {
   // What does not fit is not wanted: the exchange ends well when `bytes` is full, and costs the
   // connection. Without it, a place that is too small ends the exchange.
   bool cut = false;
+  std::optional<FilePlace> file = std::nullopt;  // takes the bytes, and `bytes` has only a size
 };
 
 // One request and what becomes of its response. Exactly one call of Finished ends it; before that
@@ -131,6 +133,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void ReceiveAll();
   void ReceiveMore();
   int Receive(void* into, size_t size, size_t* received);
+  int ReceiveIntoFile(size_t size, size_t* received);
   void SetLowWater();
   void Received(size_t size);
   void TakeText();
@@ -174,8 +177,10 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   size_t decode_at_ = 0;  // of a body in chunks
   HttpHead head_;
   bool in_body_ = false;
-  MutableBytes body_;  // what is still to be received
-  bool cut_ = false;   // the response has more than is wanted
+  MutableBytes body_;              // what is still to be received
+  std::optional<FilePlace> file_;  // where to, if not into memory
+  FileReceiver file_receiver_;
+  bool cut_ = false;  // the response has more than is wanted
   bool answered_ = false;
   bool left_over_ = false;  // bytes came that belong to no response
   int hang_up_ = 0;         // why nothing follows what the socket still holds

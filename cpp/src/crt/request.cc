@@ -329,7 +329,8 @@ class GetRunner final : public RequestRunner<GetResult> {
       ObjectHeaders copy = headers_;
       on_object_(copy.Info(request_.context.url.key));
     }
-    return BodyPlace{{get_.destination.data, static_cast<size_t>(received_)}, get_.whole};
+    return BodyPlace{
+        {get_.destination.data, static_cast<size_t>(received_)}, get_.whole, get_.file};
   }
 
   // What is wrong with a 2xx response of `size` bytes. It must bring exactly the bytes asked for,
@@ -363,7 +364,7 @@ class GetRunner final : public RequestRunner<GetResult> {
     result.began_us = began_us_;
     const bool all = status_ == 200 && received_ == headers_.content_length;
     const std::string& expected = headers_.info.checksum_crc64nvme;
-    if (all && !headers_.composite_checksum && !expected.empty()) {
+    if (all && !get_.file && !headers_.composite_checksum && !expected.empty()) {
       if (Crc64ToBase64(Crc64Nvme(get_.destination.data, received_)) != expected)
         return Fail(AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH);
       result.checksum_validated = true;

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import secrets
-import threading
 from functools import lru_cache
 
 _process = secrets.token_hex(6)
@@ -38,7 +37,6 @@ class PartialFile:
 
     def __init__(self, target: str) -> None:
         self.target = target
-        self._writing = threading.Lock()  # the kernel's own lock on a file spins
         folder = os.path.dirname(target)
         self._path = os.path.join(folder, f".s3native-{_process}-{next(_numbers)}.part")
         try:
@@ -50,16 +48,10 @@ class PartialFile:
     def _open(self) -> int:
         return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
-    def write(self, data: memoryview, offset: int = 0) -> None:
-        """Put bytes to where they belong; from any thread.
-
-        Not by way of a mapping: its page faults cost more than this copy, and a full disk would end
-        the process.
-        """
-        with self._writing:
-            while data:
-                written = os.pwrite(self.descriptor, data, offset)
-                data, offset = data[written:], offset + written
+    def write(self, data: memoryview) -> None:
+        """Add bytes."""
+        while data:
+            data = data[os.write(self.descriptor, data) :]
 
     def commit(self, mtime_s: float | None = None) -> None:
         """Give it its name, and the time of its last change."""

@@ -24,7 +24,8 @@ _UPLOAD_PIECE = 32 << 20
 _DOWNLOAD_PIECE = 8 << 20
 _PIECES_AT_ONCE = 6
 _memory = Budget(256 << 20)
-"""Of all that is larger than SMALL, however many files are moved at once."""
+"""Of all that is larger than SMALL, however many files are moved at once: of uploads the memory, of
+downloads what is asked for."""
 
 
 class Task(Protocol):
@@ -114,14 +115,19 @@ class Download:
         return True
 
     def _in_pieces(self, client: Client, file: PartialFile) -> None:
-        """Several at once, each written by the thread that received it: it is in the cache."""
+        """Several at once, each by a thread of its own."""
         info = client.head(self.url)
 
         def fetch(start: int) -> tuple[int, int]:
             end = min(start + _DOWNLOAD_PIECE, info.size)
-            piece = client.get(self.url, range=(start, end), if_match=info.etag)
-            file.write(memoryview(piece), start)
-            return _core.crc64nvme(piece) if info.checksum_crc64nvme else 0, end - start
+            checksum = client._get_into_file(
+                self.url,
+                file.descriptor,
+                (start, end),
+                if_match=info.etag,
+                checksum=bool(info.checksum_crc64nvme),
+            )
+            return checksum, end - start
 
         pieces = map_in_threads(fetch, range(0, info.size, _DOWNLOAD_PIECE), _PIECES_AT_ONCE)
         checksum = 0

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "checksum_text.h"
+#include "file_io.h"
 #include "s3native/checksums.h"
 
 namespace s3native {
@@ -142,7 +143,12 @@ Result<GetResult> MemoryStore::GetNow(const GetRequest& request) {
   if ((range.end ? *range.end - range.start : received) > request.destination.size) {
     return InvalidArgument("the destination is smaller than the range");
   }
-  if (received != 0) {
+  if (request.file) {
+    const ConstBytes bytes{reinterpret_cast<const std::byte*>(version.body->data()) + range.start,
+                           received};
+    *request.file->error = WriteAt(request.file->descriptor, bytes, request.file->offset);
+    if (*request.file->error != 0) return Refusal(context, 200, "");
+  } else if (received != 0) {
     std::memcpy(request.destination.data, version.body->data() + range.start, received);
   }
   const bool validated = received == size && !version.info.checksum_crc64nvme.empty();

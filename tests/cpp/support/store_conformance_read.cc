@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <future>
 
 #include "support/store_conformance.h"
+#include "support/temporary_file.h"
 
 namespace s3native {
 namespace {
@@ -50,6 +52,38 @@ void ReadsRanges(StoreDriver& s3) {
     EXPECT_EQ(text.value(), content.substr(range.start, *range.end - range.start))
         << range.ToString();
   }
+}
+
+void ReadsRangesIntoFiles(StoreDriver& s3) {
+  const std::string content = PatternBytes(100'000);
+  ASSERT_TRUE(s3.Put("k", content).ok());
+  const TemporaryFile file;
+  std::string expected;
+  for (const ByteRange range : {ByteRange{90'000, 100'000}, {0, 1}, {17, 47'110}}) {
+    const uint64_t size = *range.end - range.start;
+    GetRequest request{s3.Url("k"), range, {nullptr, size}, "", ""};
+    int error = 0;
+    request.file = {file.descriptor(), range.start, &error};
+    const Result<GetResult> got = s3.Get(request);
+    ASSERT_TRUE(got.ok()) << got.error().message;
+    EXPECT_EQ(error, 0);
+    EXPECT_EQ(got.value().received, size);
+    expected.resize(std::max<size_t>(expected.size(), *range.end));
+    expected.replace(range.start, size, content, range.start, size);
+    EXPECT_EQ(file.Content(), expected);
+  }
+}
+
+void TellsWhyAFileRefusesARange(StoreDriver& s3) {
+  ASSERT_TRUE(s3.Put("k", PatternBytes(100'000)).ok());
+  const TemporaryFile file("/dev/full");
+  GetRequest request{s3.Url("k"), {0, 100'000}, {nullptr, 100'000}, "", ""};
+  int error = 0;
+  request.file = {file.descriptor(), 0, &error};
+  const Result<GetResult> got = s3.Get(request);
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().code, ErrorCode::kOther);
+  EXPECT_EQ(error, ENOSPC);
 }
 
 void ReadsOpenEndedRanges(StoreDriver& s3) {
@@ -239,6 +273,8 @@ void ReadsOldVersions(StoreDriver& s3) {
 std::vector<ConformanceTest> ReadConformanceTests() {
   return {{"ReadsWhatWasPut", ReadsWhatWasPut},
           {"ReadsRanges", ReadsRanges},
+          {"ReadsRangesIntoFiles", ReadsRangesIntoFiles},
+          {"TellsWhyAFileRefusesARange", TellsWhyAFileRefusesARange},
           {"ReadsOpenEndedRanges", ReadsOpenEndedRanges},
           {"CutsRangesAtTheEndOfTheObject", CutsRangesAtTheEndOfTheObject},
           {"RefusesRangesBehindTheEnd", RefusesRangesBehindTheEnd},
