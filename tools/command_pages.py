@@ -66,12 +66,14 @@ def main() -> int:
     if pages != set(VERBS):
         raise SystemExit(f"pages and verbs differ: {sorted(pages ^ set(VERBS))}")
     known = {verb: [options_of(context) for context in contexts(verb)] for verb in sorted(VERBS)}
-    shared = set.intersection(*(set(each[0]) for each in known.values() if len(each) == 1))
+    alone = [set(each[0]) for each in known.values() if len(each) == 1]
+    shared = set.intersection(*alone)
     of_all = [record for name, record in known["ls"][0].items() if name in shared]
     good = [bring(DOCS / "command.md", {"options": table(of_all)}, check=check)]
     for verb, each in known.items():
         own = [record for one in each for name, record in one.items() if name not in shared]
-        lines = table(own) if own else ["None but those of [all verbs](../command.md)."]
+        none = "None but those of [all verbs](../command.md)." if shared <= {*each[0]} else "None."
+        lines = table(own) if own else [none]
         parts = {"synopsis": synopsis(verb), "options": lines}
         good.append(bring(PAGES / f"{verb}.md", parts, check=check))
     print(f"{len(good)} pages of the command, {sum(good)} up to date")

@@ -23,6 +23,7 @@ VERBS = {
     "rm": "Remove objects.",
     "stat": "Show what S3 knows about an object.",
     "sync": "Make a folder or prefix like another.",
+    "tensorflow": "Have `import tensorflow` alone make s3:// work.",
 }
 
 
