@@ -48,6 +48,7 @@ _COLUMNS = {
     "load_safetensors": [_GB_S, _CPU_S_PER_GB, _RSS_GROWTH],
     "list": [_PER_SECOND, Column("CPU us each", _CPU_US.value, 2), _RSS_GROWTH],
     "help": [_PER_SECOND, Column("ms", lambda r: r.seconds * 1000, 0)],
+    "first_sample": [_PER_SECOND, Column("ms", lambda r: r.seconds * 1000, 0)],
     "sync_down": [_PER_SECOND, _CPU_US],
     "sync_up": [_PER_SECOND, _CPU_US],
     "sync_same": [_PER_SECOND, _CPU_US],

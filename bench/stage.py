@@ -14,6 +14,7 @@ from s3native.bench.protocol import Target
 from s3native.bench.states import stored
 from s3native.testing import ProgramNotFoundError, ServerStartError
 from servers import ListServer, NginxServer, SinkServer
+from toxiproxy import ToxiproxyServer
 
 if TYPE_CHECKING:
     from s3native.bench.content import Array
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 BUCKET = "bench"
 STAGE_ERRORS = (BuildError, ProgramNotFoundError, ServerStartError)
 SEED = 7
+_FAR_MS = 20
 
 
 class Stage:
-    """Servers by name: nginx, nginx_tls, minio, sink, list; they will hold ``data_size`` bytes."""
+    """Servers by name: nginx, nginx_tls, nginx_far, minio, sink, list.
+
+    They will hold ``data_size`` bytes. "nginx_far" is nginx with 20 ms more to each answer.
+    """
 
     def __init__(self, data_size: int) -> None:
         self._data_size = data_size
@@ -47,6 +52,8 @@ class Stage:
             return Target(self.nginx.tls_endpoint, bucket, anonymous=True, ca_bundle=bundle)
         if server == "nginx":
             return Target(self.nginx.endpoint, bucket, anonymous=True)
+        if server == "nginx_far":
+            return Target(self.far.endpoint, bucket, anonymous=True)
         endpoint = (self.sink if server == "sink" else self.lister).endpoint
         return Target(endpoint, bucket, anonymous=True)
 
@@ -55,7 +62,7 @@ class Stage:
 
         ``stored_as``: what file of a state dict they are, if one. Returns the bytes of each.
         """
-        store = "nginx" if server == "nginx_tls" else server
+        store = "nginx" if server.startswith("nginx") else server
         missing = [key for key in keys if (store, key) not in self._sizes]
         if missing:
             data = stored(stored_as, size, SEED)
@@ -68,7 +75,7 @@ class Stage:
 
     def show(self, server: str, keys: list[str], size: int) -> None:
         """Have listings tell these keys, on a server that has none of its own."""
-        if server == "nginx":
+        if server.startswith("nginx"):
             self.nginx.show(BUCKET, dict.fromkeys(keys, size))
 
     def _link_files(self, keys: list[str], data: Array) -> None:
@@ -85,6 +92,13 @@ class Stage:
     def nginx(self) -> NginxServer:
         """The server for ranged reads."""
         return self._running.enter_context(NginxServer(data_folder(self._data_size)))
+
+    @cached_property
+    def far(self) -> ToxiproxyServer:
+        """What makes nginx answer later."""
+        line = self._running.enter_context(ToxiproxyServer(self.nginx.endpoint))
+        line.add("latency", latency=_FAR_MS)
+        return line
 
     @cached_property
     def sink(self) -> SinkServer:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import s3native
-from s3native.bench import suite
+from s3native.bench import content, suite
 from s3native.bench.clients import NAMES, ONLY_FOR, is_installed, takes_part
 from s3native.bench.limit import has_limit
 from s3native.bench.place import Place
@@ -124,6 +124,36 @@ def test_clients_do_every_workload_they_can(
     without_torch = PYTORCH if not is_installed("torch") else set()
     expected = CANNOT.get(name, set()) | without_torch
     assert cannot == expected & {each.name for each in mine}
+
+
+@pytest.mark.parametrize("name", ["s3native", "s3torchconnector"])
+@pytest.mark.parametrize("operation", ["load_mapped_samples", "first_sample"])
+def test_other_datasets(
+    operation: str,
+    name: str,
+    server: MinioServer,
+    client: s3native.Client,
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    needs("torch")
+    needs(name)
+    here = place(server, client, bucket)
+    keys = [f"samples/{number}" for number in range(10)]
+    here.put([(0, key) for key in keys], content.array(1000, 7))
+    options = {"workers": 1, "batch_size": 4}
+    job = Job(operation, here.target, keys, 1000, scratch=str(tmp_path), options=options)
+    process = ClientProcess(name, job)
+    asked = keys[:1] * len(keys) if operation == "first_sample" else keys
+    try:
+        process.ready()
+        sample = process.round()
+        assert (sample.count, sample.moved_bytes) == (len({*asked}), 1000 * len({*asked}))
+        assert process.verify() == content.together(here.digest(key) for key in asked)
+    except CannotError:
+        assert (name, operation) == ("s3torchconnector", "first_sample")
+    finally:
+        process.close()
 
 
 def assert_moved(workload: Workload, sample: Round) -> None:

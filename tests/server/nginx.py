@@ -107,8 +107,7 @@ class NginxServer:
         """Have every listing of the bucket, whatever is asked for, tell these keys and sizes."""
         entries = "".join(
             f"<Contents><Key>{key}</Key><Size>{size}</Size><ETag>&quot;0&quot;</ETag>"
-            "<LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-            "<StorageClass>STANDARD</StorageClass></Contents>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
             for key, size in sizes.items()
         )
         text = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from s3native.bench import states
@@ -86,7 +87,10 @@ class LoadSamples(WithTorch):
 
     def __init__(self, client: Client, job: Job) -> None:
         super().__init__(client, job)
-        self._dataset = client.samples(job.keys)
+        self._dataset = self._samples(job.keys)
+
+    def _samples(self, keys: list[str]) -> Any:
+        return self.client.samples(keys)
 
     def run(self) -> Done:
         return again(self.job, self._epoch)
@@ -112,6 +116,41 @@ class LoadSamples(WithTorch):
             return [next(iter(self.client.samples([key]))).numpy().data]
 
         return self.digest_of(read)
+
+
+class LoadMappedSamples(LoadSamples):
+    """The same of a dataset that is asked for samples by their numbers."""
+
+    needs = ("mapped_samples",)
+
+    def _samples(self, keys: list[str]) -> Any:
+        return self.client.mapped_samples(keys)
+
+    def digest(self) -> str:
+        return self.digest_of(lambda key: [self._samples([key])[0].numpy().data])
+
+
+class FirstSample(WithTorch):
+    """The first sample of an epoch, of a dataset that has kept its listing."""
+
+    needs = ("kept_samples",)
+
+    def __init__(self, client: Client, job: Job) -> None:
+        super().__init__(client, job)
+        self._manifest = str(Path(job.scratch, "manifest"))
+        self._first()  # lists, and keeps what it has found
+
+    def run(self) -> Done:
+        return Done(self._first().nbytes, 1)
+
+    def _first(self) -> Any:
+        from torch.utils.data import DataLoader
+
+        dataset = self.client.kept_samples(self.job.keys, self._manifest)
+        return next(iter(DataLoader(dataset, batch_size=None)))
+
+    def digest(self) -> str:
+        return self.digest_of(lambda _key: [self._first().numpy().data])
 
 
 def _sizes(samples: list[Any]) -> list[int]:

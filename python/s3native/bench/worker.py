@@ -46,6 +46,8 @@ _OPERATIONS: dict[str, tuple[type[Operation], ...]] = {
     "load_state": (pytorch.LoadState,),
     "load_safetensors": (pytorch.LoadSafetensors,),
     "load_samples": (pytorch.LoadSamples,),
+    "load_mapped_samples": (pytorch.LoadMappedSamples,),
+    "first_sample": (pytorch.FirstSample,),
     "save_distributed": (distributed.SaveDistributed,),
     "load_distributed": (distributed.LoadDistributed,),
 }

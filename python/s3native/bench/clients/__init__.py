@@ -162,6 +162,14 @@ class Client:
         """
         raise NotImplementedError
 
+    def mapped_samples(self, keys: list[str]) -> Any:
+        """Return the same as a dataset that is asked for samples by their numbers."""
+        raise NotImplementedError
+
+    def kept_samples(self, keys: list[str], manifest: str) -> Any:
+        """Return the same as `samples`, with a listing that is kept in that file."""
+        raise NotImplementedError
+
     def retries(self) -> int | None:
         """Requests that were repeated so far, if the client tells."""
         return None

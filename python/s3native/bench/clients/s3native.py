@@ -86,14 +86,27 @@ class S3NativeClient(Client):
         return S3StorageWriter(path=url, **options), S3StorageReader(path=url, **options)
 
     def samples(self, keys: list[str]) -> Any:
+        return self._iterable_samples(keys)
+
+    def kept_samples(self, keys: list[str], manifest: str) -> Any:
+        return self._iterable_samples(keys, manifest=manifest)
+
+    def _iterable_samples(self, keys: list[str], **options: Any) -> Any:
         from s3native.torch import S3IterableDataset
 
         return S3IterableDataset.from_prefix(
             self._target.url(common_prefix(keys)),
             enable_sharding=True,
             output="tensor",
+            **options,
             **self._torch_options(),
         )
+
+    def mapped_samples(self, keys: list[str]) -> Any:
+        from s3native.torch import S3MapDataset
+
+        url = self._target.url(common_prefix(keys))
+        return S3MapDataset.from_prefix(url, output="tensor", **self._torch_options())
 
     def _torch_options(self) -> dict[str, Any]:
         from s3native.torch import S3ClientConfig

@@ -1,4 +1,4 @@
-"""s3torchconnector: `S3Checkpoint` and `S3IterableDataset`, with their default reader."""
+"""s3torchconnector: `S3Checkpoint` and its datasets, with their default reader."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from s3torchconnector import S3Checkpoint, S3ClientConfig, S3IterableDataset
+from s3torchconnector import S3Checkpoint, S3ClientConfig, S3IterableDataset, S3MapDataset
 from s3torchconnector._s3client import S3Client
 
 from s3native.bench.clients import CheckpointFiles, Client, common_prefix
@@ -51,15 +51,20 @@ class S3torchconnectorClient(CheckpointFiles):
         )
 
     def samples(self, keys: list[str]) -> Any:
+        return S3IterableDataset.from_prefix(**self._dataset_options(keys), enable_sharding=True)
+
+    def mapped_samples(self, keys: list[str]) -> Any:
+        return S3MapDataset.from_prefix(**self._dataset_options(keys))
+
+    def _dataset_options(self, keys: list[str]) -> dict[str, Any]:
         target = self._target
-        return S3IterableDataset.from_prefix(
-            target.url(common_prefix(keys)),
-            region=target.region,
-            endpoint=target.endpoint,
-            transform=_to_tensor,
-            s3client_config=self._config,
-            enable_sharding=True,
-        )
+        return {
+            "s3_uri": target.url(common_prefix(keys)),
+            "region": target.region,
+            "endpoint": target.endpoint,
+            "transform": _to_tensor,
+            "s3client_config": self._config,
+        }
 
     def open_reader(self, key: str) -> Any:
         return self._files.reader(self._target.url(key))
