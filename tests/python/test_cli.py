@@ -526,6 +526,10 @@ def test_completions(run: Command) -> None:
         "s3native cp --no-": ["plain,--no-clobber", "plain,--no-glob"],
         "s3native cp da": ["file,da"],
         "s3native rm da": [],
+        "s3native bench co": ["plain,compare"],
+        "s3native bench small-g": ["plain,small-get"],
+        "s3native bench get small-g": ["plain,small-get"],
+        "s3native bench --pl": ["plain,--plot"],
     }.items():
         last = str(len(words.split()) - 1)
         settings = {"_S3NATIVE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -71,6 +73,51 @@ def test_map_in_threads() -> None:
     with pytest.raises(KeyError):
         map_in_threads(fail_at_10, range(100_000), 2)
     assert len(begun) < 100_000
+
+
+@pytest.mark.parametrize("begun", [0, 1, 3])
+def test_an_interrupt_while_threads_start(monkeypatch: pytest.MonkeyPatch, begun: int) -> None:
+    start, started = threading.Thread.start, itertools.count()
+
+    def interrupted(thread: threading.Thread) -> None:
+        if next(started) == begun:
+            raise KeyboardInterrupt
+        start(thread)
+
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        time.sleep(0.001)
+        done.append(number)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        map_in_threads(work, itertools.count(), 4)
+    at_the_end = len(done)
+    time.sleep(0.05)
+    assert len(done) == at_the_end
+
+
+def test_an_interrupt_waits_for_what_is_under_way() -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    under_way: set[int] = set()
+
+    def work(number: int) -> None:
+        under_way.add(number)
+        time.sleep(0.05)
+        under_way.remove(number)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for delay in (0.001, 0.02, 0.07):
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            with pytest.raises(KeyboardInterrupt):
+                map_in_threads(work, itertools.count(), 4)
+            assert not under_way
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_budget_is_never_exceeded() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import s3native
 from s3native.bench.clients import NAMES, is_installed
@@ -65,8 +66,18 @@ class _RunByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put in the verb that was left out."""
-        verb = [] if args and args[0] in self.commands else ["run"]
-        return super().parse_args(ctx, [*verb, *args])
+        is_there = args[0] in self.commands if args else ctx.resilient_parsing  # for completion
+        return super().parse_args(ctx, args if is_there else ["run", *args])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return verbs, and what may follow `run`."""
+        run = self.commands["run"]
+        below = run.make_context("run", [], parent=ctx, resilient_parsing=True)
+        follows = run if incomplete.startswith("-") else run.params[0]
+        return [
+            *super().shell_complete(ctx, incomplete),
+            *follows.shell_complete(below, incomplete),
+        ]
 
 
 @click.group("bench", cls=_RunByDefault)

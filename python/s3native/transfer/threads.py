@@ -21,27 +21,32 @@ def map_in_threads(work: Callable[[Item], Value], items: Iterable[Item], count: 
     results: dict[int, Value] = {}
     errors: list[BaseException] = []
 
-    def run() -> None:
-        while not errors:
-            with lock:
-                number, item = next(numbered, (-1, None))
-            if number < 0:
-                return
-            try:
+    def run(ended: threading.Event) -> None:
+        try:
+            while not errors:
+                with lock:
+                    number, item = next(numbered, (-1, None))
+                if number < 0:
+                    return
                 results[number] = work(item)  # type: ignore[arg-type]
-            except BaseException as error:  # raised below
-                errors.append(error)
+        except BaseException as error:  # raised below
+            errors.append(error)
+        finally:
+            ended.set()
 
-    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
+    # Not joined: a join that is interrupted takes its thread for ended (Python up to 3.12).
+    ends = [threading.Event() for _ in range(count)]
+    threads = [threading.Thread(target=run, args=(ended,), daemon=True) for ended in ends]
     try:
         for thread in threads:
-            thread.join()
-    except BaseException as error:  # an interrupt
+            thread.start()
+        for ended in ends:
+            ended.wait()
+    except BaseException as error:  # an interrupt, perhaps of a start
         errors.append(error)
-        for thread in threads:
-            thread.join()
+        for thread, ended in zip(threads, ends, strict=True):
+            if thread.ident is not None:  # else it will find the error, if it starts at all
+                ended.wait()
     if errors:
         raise errors[0]
     return [results[number] for number in range(len(results))]
