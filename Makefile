@@ -39,7 +39,7 @@ cpp_files := $(shell find cpp cmake tests/cpp tests/server bench -type f \
 python_files := $(shell find python -type f -not -name '*.pyc' 2>/dev/null)
 package_files := $(cpp_files) $(python_files) CMakeLists.txt pyproject.toml cmake/crt/requirements.txt
 
-.PHONY: test check units python-tests tensorflow-tests test-tensorflow-all bench bench-readme bench-engine lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
+.PHONY: test check units python-tests tensorflow-tests test-tensorflow-all bench bench-readme bench-engine bench-tensorflow lint fmt docs sanitize fuzz fuzz-check soak wheel try-install server clean
 
 # ---- commands ----
 
@@ -86,6 +86,13 @@ bench-engine: $(stamps)/package server
 	@PYTHON=$(python) tools/system_packages.sh nginx openssl-headers
 	$(call say,what is demanded of the engine)
 	$(python) bench/run.py $(BENCH_ARGS)
+
+bench-tensorflow: $(stamps)/package $(stamps)/tensorflow-$(TENSORFLOW) server
+	@PYTHON=$(python) tools/system_packages.sh nginx
+	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check --requirement <($(python) tools/requirements.py bench-light)
+	@$(tensorflow_python) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(wheels)/*.whl
+	$(call say,what is demanded with TensorFlow $(TENSORFLOW))
+	$(tensorflow_python) bench/run.py --only 'tf_*' $(BENCH_ARGS)
 
 lint: $(stamps)/package $(stamps)/dev
 	$(call say,lint)

@@ -12,7 +12,7 @@ from s3native.bench.states import stored
 from s3native.bench.suite import check_digest, check_download, check_upload
 from s3native.bench.workloads import STATES
 from stage import SEED
-from workloads import COMMANDS
+from workloads import COMMANDS, MADE_BY_CLIENTS
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -30,7 +30,7 @@ def make_job(workload: Workload, stage: Stage) -> Job:
         return Job(workload.operation, stage.target(server, bucket), [], options=options)
     keys = [f"{workload.operation}-{size}/{number:06}" for number in range(workload.count)]
     stored_size = size
-    if server != "sink" and not workload.is_upload:
+    if server != "sink" and not workload.is_upload and workload.operation not in MADE_BY_CLIENTS:
         stored_size = stage.provide(server, keys, size, workload.stored_as)
         stage.show(server, keys, size)
     return Job(
@@ -57,7 +57,7 @@ def verifier(workload: Workload, stage: Stage) -> Callable[[Job, Runner], None]:
     def verify(job: Job, runner: Runner) -> None:
         if workload.server == "list":
             return  # where everything is compared each round
-        if job.options.get("local"):
+        if job.options.get("local") or workload.operation in MADE_BY_CLIENTS:
             check_download(job, runner)
             return
         if workload.stored_as and "operation" in job.options:  # which gets the file as it is

@@ -48,6 +48,8 @@ _COLUMNS = {
     "load_safetensors": [_GB_S, _CPU_S_PER_GB, _RSS_GROWTH],
     "list": [_PER_SECOND, Column("CPU us each", _CPU_US.value, 2), _RSS_GROWTH],
     "help": [_PER_SECOND, Column("ms", lambda r: r.seconds * 1000, 0)],
+    "load_dataset": [_PER_SECOND, Column("ms", lambda r: r.seconds * 1000, 0)],
+    "match_files": [_PER_SECOND, _CPU_US],
     "first_sample": [_PER_SECOND, Column("ms", lambda r: r.seconds * 1000, 0)],
     "sync_down": [_PER_SECOND, _CPU_US],
     "sync_up": [_PER_SECOND, _CPU_US],
@@ -106,6 +108,13 @@ def _ratios(workload: Workload, results: list[Result]) -> list[str]:
         )
     if workload.loop in good:
         loop = good[workload.loop]
+        if demand.cost_above_loop is not None:
+            above = own.median(cost.value) - loop.median(cost.value)
+            met = above <= demand.cost_above_loop
+            lines.append(
+                f"  s3native: {above:.{cost.digits}f} {cost.heading} above the {loop.label}; "
+                f"demanded at most {demand.cost_above_loop}{_told(met=met)}"
+            )
         lines.append(
             _ratio(f"rate of the {loop.label}", own, loop, rate, demand.rate_of_loop, least=True)
         )

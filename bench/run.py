@@ -6,6 +6,7 @@ Nothing leaves this machine. GB are 1e9 bytes, CPU is user + system time of the 
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import sys
 from pathlib import Path
@@ -87,7 +88,7 @@ def _parse() -> argparse.Namespace:
     size.add_argument("--quick", action="store_true", help="small sizes, about a minute (default)")
     size.add_argument("--full", action="store_true", help="every workload, about half an hour")
     parser.add_argument(
-        "--only", metavar="WORKLOAD", action="append", help="only this one, full size; repeatable"
+        "--only", metavar="PATTERN", action="append", help="only these, full size; repeatable"
     )
     parser.add_argument("--row", metavar="LABEL", action="append", help="only this; repeatable")
     parser.add_argument(
@@ -100,10 +101,11 @@ def _choose(options: argparse.Namespace) -> list[Workload]:
     if not options.only:
         return FULL if options.full else QUICK
     known = {workload.name: workload for workload in (QUICK if options.quick else FULL)}
-    unknown = sorted(set(options.only) - set(known))
+    found = {pattern: fnmatch.filter(known, pattern) for pattern in options.only}
+    unknown = sorted(pattern for pattern, names in found.items() if not names)
     if unknown:
         sys.exit(f"unknown workload {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[name] for name in options.only]
+    return [known[name] for names in found.values() for name in names]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,9 @@ _FAR_MS = 20
 
 
 class Stage:
-    """Servers by name: nginx, nginx_tls, nginx_far, minio, sink, list.
+    """Servers by name: nginx, nginx_tls, nginx_far, minio, minio_far, sink, list.
 
-    They will hold ``data_size`` bytes. "nginx_far" is nginx with 20 ms more to each answer.
+    They will hold ``data_size`` bytes. From far ones each answer takes 20 ms more.
     """
 
     def __init__(self, data_size: int) -> None:
@@ -54,6 +55,8 @@ class Stage:
             return Target(self.nginx.endpoint, bucket, anonymous=True)
         if server == "nginx_far":
             return Target(self.far.endpoint, bucket, anonymous=True)
+        if server == "minio_far":
+            return replace(self.place.target, endpoint=self.far_place.endpoint)
         endpoint = (self.sink if server == "sink" else self.lister).endpoint
         return Target(endpoint, bucket, anonymous=True)
 
@@ -96,7 +99,15 @@ class Stage:
     @cached_property
     def far(self) -> ToxiproxyServer:
         """What makes nginx answer later."""
-        line = self._running.enter_context(ToxiproxyServer(self.nginx.endpoint))
+        return self._delayed(self.nginx.endpoint)
+
+    @cached_property
+    def far_place(self) -> ToxiproxyServer:
+        """What makes MinIO answer later."""
+        return self._delayed(str(self.place.target.endpoint))
+
+    def _delayed(self, endpoint: str) -> ToxiproxyServer:
+        line = self._running.enter_context(ToxiproxyServer(endpoint))
         line.add("latency", latency=_FAR_MS)
         return line
 

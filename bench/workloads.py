@@ -37,6 +37,7 @@ class Demand:
     rate_of_peer: float | None = None
     cost_of_peer: float | None = None
     cost: float | None = None
+    cost_above_loop: float | None = None  # in the unit of the cost
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ COMMANDS = frozenset({"help", "cp_down", "cp_up", "sync_down", "sync_up", "sync_
 """Operations of the command line."""
 
 
+MADE_BY_CLIENTS = frozenset({"restore_variables", "save_variables", "load_dataset"})
+"""Operations on what each client has made itself, of several objects."""
+
+
 def _clients(*names: str) -> list[Entry]:
     return [Entry(name, name) for name in names]
 
@@ -104,6 +109,8 @@ def _by(operation: str) -> Entry:
 _TMPFS = Entry("tmpfs", "tmpfs", is_limit=True, options={"local": True})
 
 _ALL = _clients(S3NATIVE, "s3dlio", "obstore", "pyarrow", "boto3")
+
+_NEAR_LIMIT = Demand(rate_of_loop=0.8)
 
 _COMMAND_LINES = _clients(S3NATIVE, "s5cmd")
 
@@ -400,6 +407,79 @@ FULL = [
             demand=Demand(cost_of_peer=0.5),
         )
         for workers in (1, 2)
+    ),
+    *(
+        Workload(
+            f"tf_records{suffix}",
+            f"TFRecordDataset, 4 files of 512 MB, {title}",
+            "read_records",
+            server,
+            [*limit, *_clients(S3NATIVE, "tensorflow_io")],
+            size=512_000_000,
+            count=4,
+            rounds=rounds,
+            stored_as="records",
+            options=options,
+            demand=demand,
+        )
+        for suffix, title, server, limit, rounds, options, demand in (
+            (
+                "",
+                "nginx",
+                "nginx",
+                [_TMPFS],
+                5,
+                {},
+                Demand(rate_of_loop=0.8, rate_of_peer=3.0, cost_above_loop=0.5),
+            ),
+            ("_far", "nginx, 20 ms an answer", "nginx_far", [_by("get_into")], 3, {}, _NEAR_LIMIT),
+        )
+    ),
+    Workload(
+        "tf_records_parallel",
+        "TFRecordDataset, 8 readers, 8 files of 256 MB, memory limit 512 MiB, nginx",
+        "read_records",
+        "nginx",
+        _clients(S3NATIVE, "tensorflow_io"),
+        size=256_000_000,
+        count=8,
+        rounds=3,
+        memory_limit=512 * MIB,
+        stored_as="records",
+        options={"parallel": 8},
+    ),
+    *(
+        Workload(
+            f"tf_{name}",
+            f"checkpoint of 2 GiB, {name}, MinIO",
+            f"{name}_variables",
+            "minio",
+            [_TMPFS, *_clients(S3NATIVE, "tensorflow_io")],
+            size=2 * GIB,
+            rounds=3,
+            demand=demand,
+        )
+        for name, demand in (("restore", Demand(rate_of_loop=0.7)), ("save", Demand()))
+    ),
+    Workload(
+        "tf_dataset_far",
+        "Dataset.load of 1 000 numbers, MinIO, 20 ms an answer",
+        "load_dataset",
+        "minio_far",
+        _clients(S3NATIVE, "tensorflow_io"),
+        size=MIB,
+        rounds=3,
+        demand=Demand(cost=600.0),
+    ),
+    Workload(
+        "tf_match",
+        "list_files and glob, 100 000 keys each, scripted server",
+        "match_files",
+        "list",
+        _clients(S3NATIVE),
+        count=100_000,
+        rounds=3,
+        demand=Demand(cost=10.0),
     ),
     *(
         Workload(

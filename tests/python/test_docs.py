@@ -36,6 +36,7 @@ TOLD = {  # by the examples of each verb's page
     "rm": "delete s3://bucket/data/images/1.raw",
     "stat": "size: 7 (7 B)",
     "sync": "2 done",
+    "tensorflow": "import tensorflow imports s3native.tensorflow",
 }
 
 SHELL_BLOCK = re.compile(r"```sh\n(.*?)^```", re.S | re.M)

@@ -53,9 +53,13 @@ def stored(stored_as: str, size: int, seed: int) -> content.Array:
     """Return an object's bytes: the test object's, or a file with a state that has them.
 
     Args:
-        stored_as: "torch" for what `torch.save` writes, "safetensors", or empty. Without PyTorch
-            there are no such files; who wants them says so.
+        stored_as: "torch" for what `torch.save` writes, "safetensors", TensorFlow's "records", or
+            empty. Without PyTorch there are no such files; who wants them says so.
     """
+    if stored_as == "records":
+        from s3native.bench.tensorflow import records_of
+
+        return records_of(size, seed)
     if not stored_as or not torch_is_here():
         return content.array(size, seed)
     state = make(size, seed)

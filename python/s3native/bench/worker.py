@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from s3native.bench import distributed, operations, pytorch, training
+from s3native.bench import distributed, operations, pytorch, tensorflow, training
 from s3native.bench.clients import Client
 from s3native.bench.protocol import LIMIT, Job, Round
 from s3native.bench.rounds import CannotError, Operation
@@ -48,6 +48,11 @@ _OPERATIONS: dict[str, tuple[type[Operation], ...]] = {
     "load_samples": (pytorch.LoadSamples,),
     "load_mapped_samples": (pytorch.LoadMappedSamples,),
     "first_sample": (pytorch.FirstSample,),
+    "read_records": (tensorflow.ReadRecords,),
+    "restore_variables": (tensorflow.RestoreVariables,),
+    "save_variables": (tensorflow.SaveVariables,),
+    "load_dataset": (tensorflow.LoadDataset,),
+    "match_files": (tensorflow.MatchFiles,),
     "save_distributed": (distributed.SaveDistributed,),
     "load_distributed": (distributed.LoadDistributed,),
 }

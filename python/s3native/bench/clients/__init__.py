@@ -35,25 +35,33 @@ NAMES = (
     "s5cmd",
     "smart_open",
     "runai_model_streamer",
+    "tensorflow_io",
     "tmpfs",
 )
 """Known clients, in the order of tables."""
 
+TENSORFLOW = frozenset(
+    {"read_records", "restore_variables", "save_variables", "load_dataset", "match_files"}
+)
+"""Operations of TensorFlow."""
+
 ONLY_FOR = {
     "runai_model_streamer": frozenset({"load_safetensors"}),
-    "tmpfs": frozenset({"save_state", "load_state"}),
+    "tensorflow_io": TENSORFLOW,
+    "tmpfs": frozenset({"save_state", "load_state"}) | TENSORFLOW,
 }
 """Clients that are no rows but of these operations."""
 
 _PROGRAMS = {"s5cmd"}
-_PACKAGES = {"tmpfs": "torch"}
+_PACKAGES = {"tmpfs": ("torch", "tensorflow")}  # one of them
 
 
 def is_installed(name: str) -> bool:
     """Whether a client can be measured here."""
     if name in _PROGRAMS and shutil.which(name):
         return True
-    return importlib.util.find_spec(_PACKAGES.get(name, name)) is not None
+    packages = _PACKAGES.get(name, (name,))
+    return any(importlib.util.find_spec(package) is not None for package in packages)
 
 
 def takes_part(name: str, operation: str) -> bool:
@@ -168,6 +176,10 @@ class Client:
 
     def kept_samples(self, keys: list[str], manifest: str) -> Any:
         """Return the same as `samples`, with a listing that is kept in that file."""
+        raise NotImplementedError
+
+    def tensorflow_path(self, key: str) -> str:
+        """Return what TensorFlow is to open, and have it be able to."""
         raise NotImplementedError
 
     def retries(self) -> int | None:

@@ -108,6 +108,12 @@ class S3NativeClient(Client):
         url = self._target.url(common_prefix(keys))
         return S3MapDataset.from_prefix(url, output="tensor", **self._torch_options())
 
+    def tensorflow_path(self, key: str) -> str:
+        from s3native.tensorflow import register
+
+        register(self._client)
+        return self._target.url(key)
+
     def _torch_options(self) -> dict[str, Any]:
         from s3native.torch import S3ClientConfig
 
