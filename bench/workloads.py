@@ -451,15 +451,19 @@ FULL = [
     *(
         Workload(
             f"tf_{name}",
-            f"checkpoint of 2 GiB, {name}, MinIO",
+            f"checkpoint of {size // MIB} MiB, {name}, MinIO",
             f"{name}_variables",
             "minio",
             [_TMPFS, *_clients(S3NATIVE, "tensorflow_io")],
-            size=2 * GIB,
+            size=size,
             rounds=3,
             demand=demand,
         )
-        for name, demand in (("restore", Demand(rate_of_loop=0.7)), ("save", Demand()))
+        for name, size, demand in (
+            ("restore", 2 * GIB, Demand(rate_of_loop=0.7)),
+            # The server frees what is overwritten only later.
+            ("save", 512 * MIB, Demand()),
+        )
     ),
     Workload(
         "tf_dataset_far",

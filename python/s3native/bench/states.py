@@ -1,12 +1,16 @@
-"""State dicts of PyTorch with the test objects' bytes, and the files they are stored in."""
+"""State dicts of PyTorch, and records of TensorFlow, with the test objects' bytes; their files."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import io
+import os
+import tempfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 _TENSOR_SIZE = 16 << 20
 """Bytes of a tensor: the matrices of a model of some billion parameters."""
 _LEAST_TENSORS = 16
+_RECORD_SIZE = 100_000
 
 
 def torch_is_here() -> bool:
@@ -57,9 +62,7 @@ def stored(stored_as: str, size: int, seed: int) -> content.Array:
             empty. Without PyTorch there are no such files; who wants them says so.
     """
     if stored_as == "records":
-        from s3native.bench.tensorflow import records_of
-
-        return records_of(size, seed)
+        return _as_records(content.array(size, seed))
     if not stored_as or not torch_is_here():
         return content.array(size, seed)
     state = make(size, seed)
@@ -70,6 +73,23 @@ def stored(stored_as: str, size: int, seed: int) -> content.Array:
     file = io.BytesIO()
     torch.save(state, file)
     return np.frombuffer(file.getbuffer(), np.uint8)
+
+
+def import_tensorflow() -> Any:
+    """Return the module: for the CPU, and without its notes."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    return importlib.import_module("tensorflow")
+
+
+def _as_records(data: content.Array) -> content.Array:
+    tf = import_tensorflow()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "records")
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for start in range(0, len(data), _RECORD_SIZE):
+                writer.write(data[start : start + _RECORD_SIZE].tobytes())
+        return np.frombuffer(path.read_bytes(), np.uint8)
 
 
 def _as_safetensors(state: State) -> content.Array:

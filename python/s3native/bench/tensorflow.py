@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from s3native.bench import content
+from s3native.bench import content, states
 from s3native.bench.clients import Client
 from s3native.bench.protocol import Job
 from s3native.bench.rounds import CannotError, Done, Operation, checked
 
-_RECORD_SIZE = 100_000
 _BATCH = 100
 _VARIABLES = 16
 _ELEMENTS = 1000
-
-
-def records_of(size: int, seed: int) -> content.Array:
-    """Return a file of records that have, one after the other, the bytes of the test object."""
-    tf = _tensorflow()
-    data = content.array(size, seed).data
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "records")
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for start in range(0, size, _RECORD_SIZE):
-                writer.write(bytes(data[start : start + _RECORD_SIZE]))
-        return np.frombuffer(path.read_bytes(), np.uint8)
-
-
-def _tensorflow() -> Any:
-    """Import it for the CPU, and without its notes."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    return importlib.import_module("tensorflow")
 
 
 class WithTensorflow(Operation):
@@ -52,7 +28,7 @@ class WithTensorflow(Operation):
         super().__init__(client, job)
         if importlib.util.find_spec("tensorflow") is None:
             raise CannotError("TensorFlow is not installed")
-        self.tf = _tensorflow()
+        self.tf = states.import_tensorflow()
         self.paths = [client.tensorflow_path(key) for key in job.keys]
 
 
