@@ -53,7 +53,7 @@ CANNOT = {
     "s5cmd": {"random-read", "head", "mixed"} | FILES | PYTORCH,
     "smart_open": set(SMALL) - FILES - STATES,
 }
-_NOT_IN_CI = {"s3torchconnector", "runai_model_streamer"}
+_NOT_IN_CI = {"s3torchconnector", "runai_model_streamer", "tensorflow_io"}
 SETTINGS = Settings("none", repeat=2, warmup=0, seed=3)
 
 

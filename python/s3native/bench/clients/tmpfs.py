@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ class TmpfsClient(Client):
 
     def __init__(self, job: Job) -> None:
         self._folder = Path(job.scratch)
-        self.version = version("tensorflow" if job.operation in TENSORFLOW else "torch")
+        package = "tensorflow" if job.operation in TENSORFLOW else "torch"
+        with contextlib.suppress(PackageNotFoundError):  # the operation will say so
+            self.version = version(package)
         if job.operation == "load_state":
             for key in job.keys:
                 self.save_state(key, states.make(job.size, job.seed))
